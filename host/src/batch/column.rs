@@ -1,0 +1,157 @@
+//! A column: an Arrow array where all values have one type, the values themselves where they do not.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array};
+use arrow_select::concat::concat;
+use arrow_select::take::take;
+
+use super::{ColumnBuilder, Value};
+use crate::time::Timestamp;
+
+/// One column of a batch. Cloning is cheap: the buffers are shared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Nothing but nulls; so many rows.
+    Null(usize),
+    /// `bit`.
+    Bit(BooleanArray),
+    /// `bigint`.
+    BigInt(Int64Array),
+    /// `float`.
+    Float(Float64Array),
+    /// `nvarchar(max)`.
+    Text(StringArray),
+    /// `datetime`, as [`Timestamp`] ticks of 100 ns.
+    DateTime(Int64Array),
+    /// Values of several types, or records and arrays.
+    Mixed(Arc<[Value]>),
+}
+
+impl Column {
+    /// How many rows it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Null(rows) => *rows,
+            Self::Mixed(values) => values.len(),
+            _ => self.array().map_or(0, |array| array.len()),
+        }
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The Arrow array of a column of one type.
+    pub fn array(&self) -> Option<&dyn Array> {
+        match self {
+            Self::Null(_) | Self::Mixed(_) => None,
+            Self::Bit(array) => Some(array),
+            Self::BigInt(array) | Self::DateTime(array) => Some(array),
+            Self::Float(array) => Some(array),
+            Self::Text(array) => Some(array),
+        }
+    }
+
+    /// Whether row `row` has no value.
+    pub fn is_null(&self, row: usize) -> bool {
+        match self {
+            Self::Null(_) => true,
+            Self::Mixed(values) => values[row].is_null(),
+            _ => self.array().is_some_and(|array| array.is_null(row)),
+        }
+    }
+
+    /// The value of row `row`.
+    pub fn value(&self, row: usize) -> Value {
+        if self.is_null(row) {
+            return Value::Null;
+        }
+        match self {
+            Self::Null(_) => Value::Null,
+            Self::Bit(array) => Value::Bit(array.value(row)),
+            Self::BigInt(array) => Value::BigInt(array.value(row)),
+            Self::Float(array) => Value::Float(array.value(row)),
+            Self::Text(array) => Value::Text(array.value(row).into()),
+            Self::DateTime(array) => Value::DateTime(Timestamp(array.value(row))),
+            Self::Mixed(values) => values[row].clone(),
+        }
+    }
+
+    /// A column of these values: an Arrow array when they all have one scalar type.
+    pub fn from_values(values: impl IntoIterator<Item = Value>) -> Self {
+        let values = values.into_iter();
+        let mut builder = ColumnBuilder::with_capacity(values.size_hint().0);
+        for value in values {
+            builder.push(value);
+        }
+        builder.finish()
+    }
+
+    /// The same value in every row.
+    pub fn constant(value: &Value, rows: usize) -> Self {
+        match value {
+            Value::Null => Self::Null(rows),
+            Value::Bit(value) => Self::Bit(vec![*value; rows].into()),
+            Value::BigInt(value) => Self::BigInt(vec![*value; rows].into()),
+            Value::Float(value) => Self::Float(vec![*value; rows].into()),
+            Value::DateTime(value) => Self::DateTime(vec![value.0; rows].into()),
+            Value::Text(value) => Self::Text(std::iter::repeat_n(Some(&**value), rows).collect()),
+            Value::Record(_) | Value::Array(_) => Self::Mixed(vec![value.clone(); rows].into()),
+        }
+    }
+
+    /// The rows of these indices, in that order.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        let indices = || UInt32Array::from(rows.to_vec());
+        // Cannot fail: the array's type is fixed and the indices are in range.
+        macro_rules! taken {
+            ($variant:ident, $array:expr) => {
+                match take($array, &indices(), None).ok().and_then(|array| array.as_any().downcast_ref().cloned()) {
+                    Some(array) => Self::$variant(array),
+                    None => Self::from_values(rows.iter().map(|row| self.value(*row as usize))),
+                }
+            };
+        }
+        match self {
+            Self::Null(_) => Self::Null(rows.len()),
+            Self::Mixed(values) => Self::Mixed(rows.iter().map(|row| values[*row as usize].clone()).collect()),
+            Self::Bit(array) => taken!(Bit, array),
+            Self::BigInt(array) => taken!(BigInt, array),
+            Self::DateTime(array) => taken!(DateTime, array),
+            Self::Float(array) => taken!(Float, array),
+            Self::Text(array) => taken!(Text, array),
+        }
+    }
+
+    /// Several columns, one after the other.
+    #[must_use]
+    pub fn concat(columns: &[&Self]) -> Self {
+        if let [only] = columns {
+            return (*only).clone();
+        }
+        let one_kind = columns.windows(2).all(|pair| std::mem::discriminant(pair[0]) == std::mem::discriminant(pair[1]));
+        let arrays: Vec<&dyn Array> = columns.iter().filter_map(|column| column.array()).collect();
+        if one_kind
+            && arrays.len() == columns.len()
+            && !arrays.is_empty()
+            && let Ok(joined) = concat(&arrays)
+        {
+            let any = joined.as_any();
+            let column = match columns[0] {
+                Self::Bit(_) => any.downcast_ref().cloned().map(Self::Bit),
+                Self::BigInt(_) => any.downcast_ref().cloned().map(Self::BigInt),
+                Self::DateTime(_) => any.downcast_ref().cloned().map(Self::DateTime),
+                Self::Float(_) => any.downcast_ref().cloned().map(Self::Float),
+                Self::Text(_) => any.downcast_ref().cloned().map(Self::Text),
+                Self::Null(_) | Self::Mixed(_) => None,
+            };
+            if let Some(column) = column {
+                return column;
+            }
+        }
+        Self::from_values(columns.iter().flat_map(|column| (0..column.len()).map(|row| column.value(row))))
+    }
+}

@@ -1,0 +1,116 @@
+//! The one currency between rooms: a [`Batch`] of rows in columns, with each row's time and origin.
+//!
+//! In Stream Analytics values are typed, not columns. A column whose values all have one type is an
+//! Arrow array ([`Column::Float`] and its siblings) and takes the vector path; any other column keeps
+//! its values as they are ([`Column::Mixed`]) and takes the row path, with the same answers.
+
+mod builder;
+mod column;
+mod json;
+mod value;
+
+use std::sync::Arc;
+
+pub use builder::ColumnBuilder;
+pub use column::Column;
+pub use json::{write_row, write_value};
+pub use value::{Record, Value};
+
+use crate::time::Timestamp;
+
+/// Where an event came from: the identity of a row on its whole way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId {
+    /// The partition of the input.
+    pub partition: u32,
+    /// The offset in that partition: the event's sequence number, from 0.
+    pub offset: u64,
+}
+
+/// Where the rows of a batch came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Each row is one event of one partition; one offset a row.
+    Events {
+        /// Index of the job's input.
+        input: usize,
+        /// The partition.
+        partition: u32,
+        /// The offset of each row.
+        offsets: Arc<[u64]>,
+    },
+    /// Each row was made by a window or a join.
+    Derived,
+}
+
+/// Rows in columns. All columns, `times` and the origin's offsets have the same length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The name of each column, as the query or the event spells it.
+    pub names: Arc<[Arc<str>]>,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The time of each row: what `System.Timestamp()` answers.
+    pub times: Arc<[Timestamp]>,
+    /// Where the rows came from.
+    pub origin: Origin,
+}
+
+impl Batch {
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The place of the column of that name: an exact match first, then without regard to case.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        let exact = self.names.iter().position(|known| &**known == name);
+        exact.or_else(|| self.names.iter().position(|known| known.eq_ignore_ascii_case(name)))
+    }
+
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.position(name).map(|index| &self.columns[index])
+    }
+
+    /// The origin of row `row`.
+    pub fn row_id(&self, row: usize) -> Option<RowId> {
+        match &self.origin {
+            Origin::Events { partition, offsets, .. } => Some(RowId { partition: *partition, offset: offsets[row] }),
+            Origin::Derived => None,
+        }
+    }
+
+    /// The rows of these indices, in that order.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        let origin = match &self.origin {
+            Origin::Events { input, partition, offsets } => {
+                Origin::Events { input: *input, partition: *partition, offsets: rows.iter().map(|row| offsets[*row as usize]).collect() }
+            }
+            Origin::Derived => Origin::Derived,
+        };
+        Self {
+            names: Arc::clone(&self.names),
+            columns: self.columns.iter().map(|column| column.take(rows)).collect(),
+            times: rows.iter().map(|row| self.times[*row as usize]).collect(),
+            origin,
+        }
+    }
+
+    /// Several batches of the same columns, one after the other. The result's origin is [`Origin::Derived`].
+    /// Columns are matched by place; the names are the first batch's.
+    #[must_use]
+    pub fn concat(batches: &[Self]) -> Option<Self> {
+        let first = batches.first()?;
+        let columns = (0..first.columns.len())
+            .map(|index| Column::concat(&batches.iter().map(|batch| &batch.columns[index]).collect::<Vec<_>>()))
+            .collect();
+        Some(Self {
+            names: Arc::clone(&first.names),
+            columns,
+            times: batches.iter().flat_map(|batch| batch.times.iter().copied()).collect(),
+            origin: Origin::Derived,
+        })
+    }
+}

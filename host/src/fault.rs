@@ -1,0 +1,100 @@
+//! What went wrong, said the same way in every room: whose fault it is, whether to try again, where, and what to do.
+
+use std::fmt;
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// The job: its query, its settings, its project files. The job stops, or does not start.
+    Job,
+    /// One event or row. It goes to the dead letter; the job goes on.
+    Data,
+    /// The function: it trapped, ran out of time or memory, or answered nonsense.
+    Function,
+    /// Something outside: a network, a server, a disk.
+    Outside,
+    /// This program. Please report it.
+    Internal,
+}
+
+/// Whether the same thing may work when it is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// It will fail again.
+    Never,
+    /// Try again, later each time.
+    Backoff,
+}
+
+/// A fault with everything that its reader needs. Each room has its own typed errors and turns them into this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Whose fault it is.
+    pub domain: Domain,
+    /// Whether to try again.
+    pub retry: Retry,
+    /// Where: a file with line and column, a step, a partition with offset, an address. Empty when the message says it.
+    pub place: String,
+    /// What was given, what was expected, and what to do.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault that trying again does not cure.
+    pub fn new(domain: Domain, message: impl Into<String>) -> Self {
+        Self { domain, retry: Retry::Never, place: String::new(), message: message.into() }
+    }
+
+    /// A fault of the job.
+    pub fn job(message: impl Into<String>) -> Self {
+        Self::new(Domain::Job, message)
+    }
+
+    /// A fault of the function.
+    pub fn function(message: impl Into<String>) -> Self {
+        Self::new(Domain::Function, message)
+    }
+
+    /// A fault outside that may pass.
+    pub fn outside(message: impl Into<String>) -> Self {
+        Self { retry: Retry::Backoff, ..Self::new(Domain::Outside, message) }
+    }
+
+    /// A fault of this program.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Domain::Internal, message)
+    }
+
+    /// The same fault, with the place where it happened.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = place.into();
+        self
+    }
+
+    /// The same fault, which trying again does not cure.
+    #[must_use]
+    pub fn never(mut self) -> Self {
+        self.retry = Retry::Never;
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.place, self.message) }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A row or event that is not processed further, and why. Trouble with one row is data, not an `Err`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Where the event came from; `None` for a row that was made by a window or a join.
+    pub origin: Option<crate::batch::RowId>,
+    /// The step or room that rejected it: `decode`, `udf.prediction`.
+    pub step: String,
+    /// Why, in words that name the column.
+    pub reason: String,
+}
