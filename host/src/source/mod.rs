@@ -1,1 +1,9 @@
-//! (being built)
+//! Where events come from.
+//!
+//! In: bytes, by HTTP ([`door`]) or from a file ([`file`]). Out: batches of rows in columns ([`decode`]),
+//! and for each event that cannot be decoded the reason. Between the two lies the durable [`log`]: an event is
+//! acknowledged to its sender only when it is on disk.
+
+pub mod log;
+
+pub use log::{Appended, Cut, Damage, Event, Hub, HubSettings, Log, LogError, LogSettings, NewEvent, Opened, Place, Run};
