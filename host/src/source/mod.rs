@@ -4,6 +4,8 @@
 //! and for each event that cannot be decoded the reason. Between the two lies the durable [`log`]: an event is
 //! acknowledged to its sender only when it is on disk.
 
+pub mod decode;
 pub mod log;
 
+pub use decode::{Decoded, Decoder, Format, Header, Wanted};
 pub use log::{Appended, Cut, Damage, Event, Hub, HubSettings, Log, LogError, LogSettings, NewEvent, Opened, Place, Run};

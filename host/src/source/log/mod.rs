@@ -20,7 +20,7 @@ mod writer;
 mod tests;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -366,12 +366,8 @@ fn lock(dir: &Path) -> Result<File, LogError> {
         }
         Err(std::fs::TryLockError::Error(error)) => return Err(LogError::io("lock", &path)(error)),
     }
-    let write = || {
-        use std::io::Write;
-        file.set_len(0)?;
-        (&file).write_all(std::process::id().to_string().as_bytes())
-    };
-    write().map_err(LogError::io("write", &path))?;
+    // Only for the words of the next one's error: a full disk does not stop a host that wants to read.
+    let _unwritten = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
     Ok(file)
 }
 
@@ -460,7 +456,6 @@ fn kept_partitions(dir: &Path, settings: &HubSettings) -> Result<u32, LogError> 
             let text = serde_json::to_vec(&kept).map_err(|error| LogError::io("write", &path)(error.into()))?;
             let fresh = dir.join("hub.json.new");
             let write = || {
-                use std::io::Write;
                 let mut file = File::create(&fresh)?;
                 file.write_all(&text)?;
                 file.sync_all()?;
