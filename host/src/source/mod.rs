@@ -5,7 +5,11 @@
 //! acknowledged to its sender only when it is on disk.
 
 pub mod decode;
+pub mod door;
 pub mod log;
+pub mod sas;
 
 pub use decode::{Decoded, Decoder, Format, Header, Wanted};
+pub use door::{DoorSettings, router};
 pub use log::{Appended, Cut, Damage, Event, Hub, HubSettings, Log, LogError, LogSettings, NewEvent, Opened, Place, Run};
+pub use sas::AccessKey;
