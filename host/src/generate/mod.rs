@@ -1,1 +1,14 @@
-//! (being built)
+//! Simulates card transactions: a stream to try a job with.
+//!
+//! - [`facts`]: the distributions, read from `model/fraud/transactions.json`
+//! - [`simulate`]: draws transactions
+//! - [`target`]: a file, standard output or Event Hubs' REST
+//! - [`run`](mod@run): the command
+
+pub mod facts;
+mod http;
+mod run;
+pub mod simulate;
+pub mod target;
+
+pub use run::{Args, GenerateError, Summary, run};

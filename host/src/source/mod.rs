@@ -6,10 +6,12 @@
 
 pub mod decode;
 pub mod door;
+pub mod file;
 pub mod log;
 pub mod sas;
 
 pub use decode::{Decoded, Decoder, Format, Header, Wanted};
 pub use door::{DoorSettings, router};
+pub use file::{FileError, FileFormat, FileSource};
 pub use log::{Appended, Cut, Damage, Event, Hub, HubSettings, Log, LogError, LogSettings, NewEvent, Opened, Place, Run};
 pub use sas::AccessKey;

@@ -1,5 +1,6 @@
 //! An embedded durable log: hubs of partitions of segment files.
 //!
+//! - [`open`]: the folder, its lock and its hubs
 //! - [`record`]: one event as bytes, with its checksum
 //! - [`segment`]: files of records, and the walk over one that tells whole records from damage
 //! - [`partition`]: what readers see: durable events only
@@ -11,6 +12,7 @@
 //! [`LogError::Damaged`] with the offset where reading can go on.
 
 mod error;
+mod open;
 mod partition;
 mod record;
 mod segment;
@@ -20,25 +22,22 @@ mod writer;
 mod tests;
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 pub use error::{Cut, Damage, LogError};
 
 use crate::time::{Clock, Timestamp};
 use partition::Partition;
-use writer::{Queue, Waiting, Writer};
+use writer::{Queue, Waiting};
 
 /// Appends that wait take at most so many bytes a partition; the next sender waits for room.
 const QUEUE_BYTES: usize = 32 << 20;
-const MAX_PARTITIONS: u32 = 1024;
 
 /// A hub to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,13 +225,13 @@ impl Log {
     /// As [`Log::open`].
     pub fn open_with(dir: &Path, hubs: &[HubSettings], clock: Arc<dyn Clock>, settings: LogSettings) -> Result<Self, LogError> {
         std::fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
-        let lock = lock(dir)?;
+        let lock = open::lock(dir)?;
         let mut opened = Opened::default();
-        let mut open: Vec<Hub> = Vec::with_capacity(hubs.len());
+        let mut open_hubs: Vec<Hub> = Vec::with_capacity(hubs.len());
         let mut writers = Vec::new();
         for hub in hubs {
-            check_name(hub, &open)?;
-            open.push(open_hub(dir, hub, &clock, settings, &mut opened, &mut writers)?);
+            open::check_name(hub, &open_hubs)?;
+            open_hubs.push(open::open_hub(dir, hub, &clock, settings, &mut opened, &mut writers)?);
         }
         segment::sync_dir(dir)?;
         for cut in &opened.cuts {
@@ -241,7 +240,7 @@ impl Log {
         for damage in &opened.damage {
             tracing::error!(%damage, "The log is damaged.");
         }
-        let mut shared = Shared { hubs: open, opened, clock, threads: Vec::with_capacity(writers.len()), _lock: lock };
+        let mut shared = Shared { hubs: open_hubs, opened, clock, threads: Vec::with_capacity(writers.len()), _lock: lock };
         for writer in writers {
             let path = writer.tail.path.clone();
             let thread = std::thread::Builder::new().name(format!("log-{}", writer.number)).spawn(move || writer.run());
@@ -350,121 +349,4 @@ fn oversize(event: &NewEvent) -> String {
         return long("the name of a property", name.len());
     }
     format!("with its properties it may have {} bytes; its body has {}", record::MAX_RECORD, event.body.len())
-}
-
-fn lock(dir: &Path) -> Result<File, LogError> {
-    let path = dir.join("LOCK");
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(LogError::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _unread = file.read_to_string(&mut holder);
-            let holder = holder.trim();
-            return Err(LogError::Locked { holder: if holder.is_empty() { String::new() } else { format!(" by process {holder}") }, path });
-        }
-        Err(std::fs::TryLockError::Error(error)) => return Err(LogError::io("lock", &path)(error)),
-    }
-    // Only for the words of the next one's error: a full disk does not stop a host that wants to read.
-    let _unwritten = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
-    Ok(file)
-}
-
-fn check_name(hub: &HubSettings, open: &[Hub]) -> Result<(), LogError> {
-    let settings = |what: String| Err(LogError::Settings { hub: hub.name.clone(), what });
-    let name = &hub.name;
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
-    if name.is_empty() || name.len() > 200 || !name.starts_with(|first: char| first.is_ascii_alphanumeric()) || !name.chars().all(plain) {
-        return settings("a hub's name starts with a letter or digit and has letters, digits, '.', '-' and '_', at most 200".to_owned());
-    }
-    if open.iter().any(|other| other.name.eq_ignore_ascii_case(name)) {
-        return settings("this hub is named twice".to_owned());
-    }
-    if !(1..=MAX_PARTITIONS).contains(&hub.partitions) {
-        return settings(format!("1 to {MAX_PARTITIONS} partitions are possible, {} were given", hub.partitions));
-    }
-    Ok(())
-}
-
-/// What `hub.json` remembers.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    partitions: u32,
-}
-
-fn open_hub(
-    dir: &Path,
-    settings: &HubSettings,
-    clock: &Arc<dyn Clock>,
-    files: LogSettings,
-    opened: &mut Opened,
-    writers: &mut Vec<Writer>,
-) -> Result<Hub, LogError> {
-    let dir = dir.join(&settings.name);
-    std::fs::create_dir_all(&dir).map_err(LogError::io("create", &dir))?;
-    let partitions = kept_partitions(&dir, settings)?;
-    let mut hub = Hub {
-        name: settings.name.clone(),
-        partitions: Vec::new(),
-        queues: Vec::new(),
-        next: AtomicU32::new(0),
-        grown: Arc::new(watch::channel(0).0),
-    };
-    let mut events = 0;
-    for number in 0..partitions {
-        let (partition, tail) = Partition::open(&settings.name, number, &dir.join(number.to_string()), opened)?;
-        let (partition, queue) = (Arc::new(partition), Arc::new(Queue::default()));
-        events += partition.end();
-        writers.push(Writer {
-            number,
-            partition: Arc::clone(&partition),
-            queue: Arc::clone(&queue),
-            tail,
-            clock: Arc::clone(clock),
-            grown: Arc::clone(&hub.grown),
-            segment_bytes: files.segment_bytes,
-            buffer: Vec::new(),
-            failed: None,
-        });
-        hub.partitions.push(partition);
-        hub.queues.push((queue, Arc::new(Semaphore::new(QUEUE_BYTES))));
-    }
-    hub.grown.send_replace(events);
-    segment::sync_dir(&dir)?;
-    Ok(hub)
-}
-
-/// The number of partitions on disk; for a new hub the one that was asked for, kept durably before anything else.
-fn kept_partitions(dir: &Path, settings: &HubSettings) -> Result<u32, LogError> {
-    let path = dir.join("hub.json");
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let kept: Kept = serde_json::from_slice(&bytes)
-                .map_err(|error| LogError::Format { path: path.clone(), what: format!("the hub's settings cannot be read: {error}") })?;
-            if !(1..=MAX_PARTITIONS).contains(&kept.partitions) {
-                return Err(LogError::Format { path, what: format!("{} partitions cannot be", kept.partitions) });
-            }
-            if kept.partitions != settings.partitions {
-                let (kept, asked) = (kept.partitions, settings.partitions);
-                tracing::warn!(hub = settings.name, kept, asked, "The hub keeps the number of partitions that it was made with.");
-            }
-            Ok(kept.partitions)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let kept = Kept { partitions: settings.partitions };
-            let text = serde_json::to_vec(&kept).map_err(|error| LogError::io("write", &path)(error.into()))?;
-            let fresh = dir.join("hub.json.new");
-            let write = || {
-                let mut file = File::create(&fresh)?;
-                file.write_all(&text)?;
-                file.sync_all()?;
-                std::fs::rename(&fresh, &path)
-            };
-            write().map_err(LogError::io("write", &path))?;
-            segment::sync_dir(dir)?;
-            Ok(settings.partitions)
-        }
-        Err(error) => Err(LogError::io("read", &path)(error)),
-    }
 }

@@ -94,15 +94,19 @@ impl Partition {
             resume: gap.resume,
         };
         opened.damage.extend(scan.gaps.iter().map(damage));
+        let torn = bytes.len().saturating_sub(scan.end) as u64;
+        let position = (scan.end as u64).max(segment::HEADER);
         let file = if before.is_none() && scan.last.is_none() {
             // New, or a crash came between making the file and its first event.
-            let before = last_time(dir, &bases)?;
-            segment::create(dir, base, before)?
+            segment::create(dir, base, last_time(dir, &bases)?)?
         } else {
             OpenOptions::new().read(true).write(true).open(&path).map_err(LogError::io("open", &path))?
         };
-        let torn = bytes.len().saturating_sub(scan.end) as u64;
-        let position = (scan.end as u64).max(segment::HEADER);
+        if before.is_none() && scan.last.is_some() {
+            let reason = "the file's header is damaged; its events are not".to_owned();
+            let (hub, path) = (hub.to_owned(), path.clone());
+            opened.damage.push(Damage { hub, partition: number, offset: base, path, position: 0, reason, resume: base });
+        }
         if torn > 0 {
             file.set_len(position).and_then(|()| file.sync_all()).map_err(LogError::io("cut the torn end of", &path))?;
             opened.cuts.push(Cut { hub: hub.to_owned(), partition: number, path: path.clone(), position, bytes: torn });

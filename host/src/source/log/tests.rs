@@ -287,3 +287,25 @@ async fn an_event_larger_than_what_was_asked_for_is_still_read() {
     assert_eq!(log.read(HUB, 0, 2, 10, 100).unwrap().events.len(), 1);
     assert_eq!(log.read(HUB, 0, 3, 10, 100).unwrap().events.len(), 0);
 }
+
+#[tokio::test]
+async fn a_damaged_header_is_told_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), 1);
+    append(&log, numbers(0..3)).await;
+    drop(log);
+    let path = segments(dir.path()).remove(0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[1] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let log = open(dir.path(), 1);
+    assert_eq!((log.opened().damage.len(), log.opened().cuts.len()), (1, 0));
+    assert_eq!(read_all(&log, 0), numbers(0..3));
+    drop(log);
+    // Nothing but rubbish: it is cut, and that is told.
+    std::fs::write(&path, [7; 500]).unwrap();
+    let log = open(dir.path(), 1);
+    assert_eq!(log.opened().cuts[0].bytes, 468);
+    append(&log, numbers(0..3)).await;
+    assert_eq!(read_all(&log, 0), numbers(0..3));
+}
