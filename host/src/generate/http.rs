@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 
-use super::run::GenerateError;
+use super::GenerateError;
 use super::simulate::Transaction;
 use crate::source::AccessKey;
 
@@ -52,7 +52,8 @@ impl Connection {
     pub(super) fn from_address(address: &str) -> Result<Self, GenerateError> {
         let wrong = |what: &str| GenerateError::Address { address: address.to_owned(), what: what.to_owned() };
         let with_scheme = address.replacen("sb://", "https://", 1);
-        let endpoint = Url::parse(&with_scheme).map_err(|error| wrong(&error.to_string()))?;
+        let endpoint =
+            Url::parse(&with_scheme).map_err(|error| wrong(&format!("{error}; an address such as http://127.0.0.1:8400 is expected")))?;
         if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host().is_none() {
             return Err(wrong("an address such as http://127.0.0.1:8400 is expected"));
         }

@@ -5,10 +5,13 @@
 //! - [`target`]: a file, standard output or Event Hubs' REST
 //! - [`run`](mod@run): the command
 
+mod error;
 pub mod facts;
 mod http;
 mod run;
 pub mod simulate;
 pub mod target;
 
-pub use run::{Args, GenerateError, Summary, run};
+pub use error::GenerateError;
+pub use http::Secret;
+pub use run::{Args, Summary, run};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::GenerateError;
 use super::http::{Sender, Shape};
-use super::run::GenerateError;
 use super::simulate::Transaction;
 
 /// So many requests are under way at once.
