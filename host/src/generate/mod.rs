@@ -3,7 +3,7 @@
 //! - [`facts`]: the distributions, read from `model/fraud/transactions.json`
 //! - [`simulate`]: draws transactions
 //! - [`target`]: a file, standard output or Event Hubs' REST
-//! - [`run`](mod@run): the command
+//! - `run`: the command
 
 mod error;
 pub mod facts;

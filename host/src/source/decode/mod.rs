@@ -1,9 +1,9 @@
 //! Turns a run of events of one partition into one batch of columns: only the columns that the query reads.
 //!
-//! - [`rows`]: the columns that grow; an event enters them whole or not at all
-//! - [`json`]: the fast way: strict JSON straight into columns
-//! - [`python`]: a dict printed with `str()`, rewritten as JSON
-//! - [`csv`]: separated values
+//! - `rows`: the columns that grow; an event enters them whole or not at all
+//! - `json`: the fast way: strict JSON straight into columns
+//! - `python`: a dict printed with `str()`, rewritten as JSON
+//! - `csv`: separated values
 //!
 //! A body is read as strict JSON; if it is none, as a Python dict, and then as JSON5. What is neither, or is no object,
 //! is rejected with the reason; the other events are not disturbed.

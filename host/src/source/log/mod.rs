@@ -1,10 +1,10 @@
 //! An embedded durable log: hubs of partitions of segment files.
 //!
-//! - [`open`]: the folder, its lock and its hubs
-//! - [`record`]: one event as bytes, with its checksum
-//! - [`segment`]: files of records, and the walk over one that tells whole records from damage
-//! - [`partition`]: what readers see: durable events only
-//! - [`writer`]: group commit; an append is answered when it is on disk
+//! - `open`: the folder, its lock and its hubs
+//! - `record`: one event as bytes, with its checksum
+//! - `segment`: files of records, and the walk over one that tells whole records from damage
+//! - `partition`: what readers see: durable events only
+//! - `writer`: group commit; an append is answered when it is on disk
 //!
 //! On disk: `LOCK`, and for each hub a folder with `hub.json` and a folder for each partition. What a crash left
 //! half-written at the very end was never acknowledged and is cut off when the log is opened. Damage anywhere else is
