@@ -1,6 +1,6 @@
 //! Where events come from.
 //!
-//! In: bytes, by HTTP ([`door`]) or from a file ([`file`]). Out: batches of rows in columns ([`decode`]),
+//! In: bytes, by HTTP ([`door`]) or from a file ([`mod@file`]). Out: batches of rows in columns ([`decode`]),
 //! and for each event that cannot be decoded the reason. Between the two lies the durable [`log`]: an event is
 //! acknowledged to its sender only when it is on disk.
 
