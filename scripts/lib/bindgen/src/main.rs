@@ -9,7 +9,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [_, input, out] = arguments.as_slice() else { return Err("usage: bindgen IN.wasm OUT".into()) };
     for target in ["web", "nodejs"] {
         let mut bindgen = Bindgen::new();
-        bindgen.input_path(input).out_name("tamis_udf").typescript(true).remove_name_section(true).remove_producers_section(true);
+        bindgen
+            .input_path(input)
+            .out_name("tamis_udf")
+            .typescript(true)
+            .remove_name_section(true)
+            .remove_producers_section(true)
+            .omit_default_module_path(false);
         if target == "web" {
             bindgen.web(true)?
         } else {
