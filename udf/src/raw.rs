@@ -15,9 +15,11 @@ use crate::model::signature_json;
 #[derive(Default)]
 struct Blocks {
     given: Vec<Block>,
-    /// The last block that came back, for the next one of its size: a host sends frames of like sizes.
-    spare: Option<Block>,
+    /// The last blocks that came back, for the next ones of their sizes: a host sends frames of like sizes.
+    spare: Vec<Block>,
 }
+
+const SPARE: usize = 2;
 
 thread_local! {
     static BLOCKS: RefCell<Blocks> = RefCell::default();
@@ -32,6 +34,14 @@ impl Blocks {
         let at = address(&block);
         self.given.push(block);
         at
+    }
+
+    fn take(&mut self, len: usize) -> Option<Block> {
+        let place = self.spare.iter().position(|block| block.bytes().len() == len);
+        place.map(|place| self.spare.swap_remove(place)).or_else(|| {
+            self.spare.clear();
+            Block::new(len)
+        })
     }
 
     fn place(&self, at: u32, len: u32) -> Option<usize> {
@@ -55,8 +65,7 @@ pub extern "C" fn tamis_abi() -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tamis_alloc(len: u32) -> u32 {
     BLOCKS.with_borrow_mut(|blocks| {
-        let spare = blocks.spare.take().filter(|block| block.bytes().len() == len as usize);
-        spare.or_else(|| Block::new(len as usize)).map_or(0, |block| blocks.give(block))
+        blocks.take(len as usize).map_or(0, |block| blocks.give(block))
     })
 }
 
@@ -65,7 +74,9 @@ pub extern "C" fn tamis_alloc(len: u32) -> u32 {
 pub extern "C" fn tamis_free(at: u32, len: u32) {
     BLOCKS.with_borrow_mut(|blocks| {
         if let Some(place) = blocks.place(at, len) {
-            blocks.spare = Some(blocks.given.swap_remove(place));
+            let block = blocks.given.swap_remove(place);
+            blocks.spare.truncate(SPARE - 1);
+            blocks.spare.insert(0, block);
         }
     });
 }
