@@ -16,57 +16,47 @@ pub struct Categories {
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    key: Key,
-    index: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key {
     first: u64,
     middle: u64,
     last: u64,
     len: u32,
+    index: u32,
 }
 
-impl Key {
-    /// The key of `bytes[start..end]`, which must be in range.
-    #[inline]
-    fn of(bytes: &[u8], start: usize, end: usize) -> Self {
-        let len = end - start;
-        let reach = len.max(WORD);
-        match bytes.get(start..start + reach) {
-            Some(text) => Self::read(text, len),
-            None => Self::of_last(&bytes[start..end]),
+impl Slot {
+    /// The slot that `text` belongs to, whose index is still to be filled in.
+    fn of(text: &[u8]) -> Self {
+        let mut padded = [0; WORD];
+        if text.len() < WORD {
+            padded[..text.len()].copy_from_slice(text);
+            return Self::read(&padded, text.len());
         }
+        Self::read(text, text.len())
     }
 
     /// `text` holds at least one word; what is behind `len` is masked away.
-    #[inline]
+    #[inline(always)]
     fn read(text: &[u8], len: usize) -> Self {
         let unused = 4 * (WORD - len.min(WORD)) as u32;
         let mask = (!0_u64 >> unused) >> unused;
-        let last = text.len() - WORD;
-        Self { first: word(text, 0) & mask, middle: word(text, last.min(WORD)) & mask, last: word(text, last) & mask, len: len as u32 }
+        let first = text.first_chunk().map_or(0, |word| u64::from_le_bytes(*word)) & mask;
+        let last = text.last_chunk().map_or(0, |word| u64::from_le_bytes(*word)) & mask;
+        let middle = (len - len.min(WORD)).min(WORD);
+        let middle = text.get(middle..).and_then(|text| text.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word)) & mask;
+        Self { first, middle, last, len: len as u32, index: EMPTY }
     }
 
-    /// A short text at the very end of the buffer, where a whole word cannot be read.
-    #[cold]
-    fn of_last(text: &[u8]) -> Self {
-        let mut padded = [0; WORD];
-        padded[..text.len()].copy_from_slice(text);
-        Self::read(&padded, text.len())
-    }
-
-    #[inline]
-    fn hash(&self, multiplier: u64, shift: u32) -> usize {
+    #[inline(always)]
+    fn home(&self, multiplier: u64, shift: u32) -> usize {
         let mixed = self.first ^ self.middle.rotate_left(21) ^ self.last.rotate_left(43) ^ u64::from(self.len) << 32;
         (mixed.wrapping_mul(multiplier) >> shift) as usize
     }
-}
 
-#[inline]
-fn word(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..at + WORD).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes)
+    #[inline(always)]
+    fn same(&self, other: &Self) -> bool {
+        let words = (self.first ^ other.first) | (self.middle ^ other.middle) | (self.last ^ other.last);
+        words | u64::from(self.len ^ other.len) == 0
+    }
 }
 
 impl Categories {
@@ -100,43 +90,49 @@ impl Categories {
     /// The place of `bytes[start..end]` among the names; their count when it is none of them, or out of range.
     #[inline]
     pub fn find(&self, bytes: &[u8], start: usize, end: usize) -> usize {
-        if start > end || end > bytes.len() {
-            return self.names.len();
+        let len = end.wrapping_sub(start);
+        let Some(text) = bytes.get(start..start.saturating_add(len.max(WORD))) else { return self.find_last(bytes, start, end) };
+        let asked = Slot::read(text, len);
+        match self.slots.get(asked.home(self.multiplier, self.shift)) {
+            Some(slot) if slot.same(&asked) && slot.index != EMPTY && len <= COVERED => slot.index as usize,
+            Some(slot) if slot.index == EMPTY => self.names.len(),
+            _ => self.probe(&asked, &text[..len]),
         }
-        let key = Key::of(bytes, start, end);
-        let mut at = key.hash(self.multiplier, self.shift);
+    }
+
+    /// A text at the very end of the buffer, where a whole word cannot be read; or a range that is not there.
+    #[cold]
+    fn find_last(&self, bytes: &[u8], start: usize, end: usize) -> usize {
+        bytes.get(start..end).map_or(self.names.len(), |text| self.probe(&Slot::of(text), text))
+    }
+
+    /// The whole search: a text that is long, or not in its own slot.
+    #[cold]
+    fn probe(&self, asked: &Slot, text: &[u8]) -> usize {
+        let mut at = asked.home(self.multiplier, self.shift);
         // At least half of the slots are empty, so that the walk ends.
-        while let Some(slot) = self.slots.get(at) {
-            if slot.key == key && slot.index != EMPTY && self.is_whole(slot.index, bytes, start, end) {
+        while let Some(slot) = self.slots.get(at).filter(|slot| slot.index != EMPTY) {
+            if slot.same(asked) && self.names.get(slot.index as usize).is_some_and(|name| name.as_bytes() == text) {
                 return slot.index as usize;
-            }
-            if slot.index == EMPTY {
-                break;
             }
             at = (at + 1) & (self.slots.len() - 1);
         }
         self.names.len()
     }
-
-    #[inline]
-    fn is_whole(&self, index: u32, bytes: &[u8], start: usize, end: usize) -> bool {
-        end - start <= COVERED || self.names.get(index as usize).map(String::as_bytes) == bytes.get(start..end)
-    }
 }
 
 /// The slots for one multiplier, and how many steps the names lie from their own slots in all.
 fn fill(names: &[String], size: usize, multiplier: u64, shift: u32) -> (usize, Vec<Slot>) {
-    let empty = Slot { key: Key { first: 0, middle: 0, last: 0, len: 0 }, index: EMPTY };
-    let mut slots = vec![empty; size];
+    let mut slots = vec![Slot { first: 0, middle: 0, last: 0, len: 0, index: EMPTY }; size];
     let mut steps = 0;
     for (index, name) in names.iter().enumerate() {
-        let key = Key::of(name.as_bytes(), 0, name.len());
-        let mut at = key.hash(multiplier, shift);
+        let slot = Slot::of(name.as_bytes());
+        let mut at = slot.home(multiplier, shift);
         while slots[at].index != EMPTY {
             at = (at + 1) & (size - 1);
             steps += 1;
         }
-        slots[at] = Slot { key, index: index as u32 };
+        slots[at] = Slot { index: index as u32, ..slot };
     }
     (steps, slots)
 }

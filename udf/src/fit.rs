@@ -108,12 +108,15 @@ impl Reasons {
 /// The columns that the model reads, found in the frame by name (without regard to case) and fitted.
 pub(crate) fn fit<'a>(columns: &[Column], frame: &Frame<'a>) -> (Vec<Data<'a>>, Reasons) {
     let mut reasons = Reasons::default();
-    let fitted = columns.iter().map(|column| fit_column(column, find(frame, &column.name), frame.rows(), &mut reasons));
+    let fitted =
+        columns.iter().enumerate().map(|(place, column)| fit_column(column, find(frame, place, &column.name), frame.rows(), &mut reasons));
     (fitted.collect(), reasons)
 }
 
-fn find<'f, 'a>(frame: &'f Frame<'a>, name: &str) -> Option<&'f ColumnView<'a>> {
-    frame.column(name).or_else(|| frame.columns().iter().find(|view| view.name.eq_ignore_ascii_case(name)))
+/// A host that knows the signature sends its columns in order, so that place is looked at first.
+fn find<'f, 'a>(frame: &'f Frame<'a>, place: usize, name: &str) -> Option<&'f ColumnView<'a>> {
+    let expected = frame.columns().get(place).filter(|view| view.name == name);
+    expected.or_else(|| frame.column(name)).or_else(|| frame.columns().iter().find(|view| view.name.eq_ignore_ascii_case(name)))
 }
 
 fn fit_column<'a>(column: &Column, view: Option<&ColumnView<'a>>, rows: usize, reasons: &mut Reasons) -> Data<'a> {

@@ -64,9 +64,7 @@ pub extern "C" fn tamis_abi() -> u32 {
 /// Memory for a frame of `len` bytes, aligned to 8; 0 when there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tamis_alloc(len: u32) -> u32 {
-    BLOCKS.with_borrow_mut(|blocks| {
-        blocks.take(len as usize).map_or(0, |block| blocks.give(block))
-    })
+    BLOCKS.with_borrow_mut(|blocks| blocks.take(len as usize).map_or(0, |block| blocks.give(block)))
 }
 
 /// Gives a block back; anything but a block as it was given out is ignored.
