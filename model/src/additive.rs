@@ -19,6 +19,9 @@ impl Steps {
         if self.sums.len() != self.breaks.len() + 2 {
             return Err("a table has another number of sums than pieces");
         }
+        if !self.sums.iter().all(|sum| sum.is_finite()) {
+            return Err("a sum of a table is not finite");
+        }
         if self.breaks.iter().any(|at| at.is_nan()) || !self.breaks.is_sorted_by(|a, b| a < b) {
             return Err("the breaks of a table do not ascend");
         }
@@ -201,6 +204,57 @@ impl Grid {
             let near = &self.breaks[start..start + self.most];
             let place = start + near.partition_point(|at| *at <= feature);
             *sum += self.sums[if feature.is_nan() { nan } else { place }];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Scorer;
+    use crate::tree::random::{feature, trees};
+
+    /// The sum of all trees, tree by tree and column by column, as the tables must give it.
+    fn walked(trees: &Trees, features: &[f32]) -> f64 {
+        let mut sum = 0.0;
+        for column in 0..features.len() as u32 {
+            let own = trees.roots.iter().filter(|root| trees.columns_of(**root) == [column]);
+            sum += own.map(|root| trees.walk(*root, |place| features[place])).fold(0.0, |sum, leaf| sum + leaf);
+        }
+        sum
+    }
+
+    proptest! {
+        #[test]
+        fn tables_give_the_bits_of_the_trees(trees in trees(2, true), rows in prop::collection::vec((feature(), any::<i64>(), -5_i64..5), 1..40)) {
+            let scorer = Scorer::new(vec![Encoder::Float, Encoder::BigInt], 0.0, trees.clone()).unwrap();
+            prop_assert!(scorer.tables().is_some());
+            let floats: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
+            for integers in [rows.iter().map(|row| row.1).collect::<Vec<_>>(), rows.iter().map(|row| row.2).collect()] {
+                let mut scores = vec![0.0; rows.len()];
+                scorer.score(&[Cells::Float(&floats), Cells::BigInt(&integers)], &mut scores).unwrap();
+                for (row, score) in scores.iter().enumerate() {
+                    let sum = walked(&trees, &[floats[row] as f32, integers[row] as f32]);
+                    prop_assert_eq!(score.to_bits(), (1.0 / (1.0 + libm::exp(-sum))).to_bits(), "row {}", row);
+                }
+            }
+        }
+
+        #[test]
+        fn a_grid_finds_what_a_plain_search_finds(mut breaks in prop::collection::vec(feature(), 0..200), features in prop::collection::vec(feature(), 1..100)) {
+            breaks.retain(|at| !at.is_nan());
+            breaks.iter_mut().for_each(|at| *at += 0.0);
+            breaks.sort_by(f32::total_cmp);
+            breaks.dedup();
+            let steps = Steps { sums: (0..breaks.len() + 2).map(|place| place as f64).collect(), breaks };
+            steps.check().unwrap();
+            let mut sums = vec![0.0; features.len()];
+            Grid::new(&steps).add(features.iter().copied(), &mut sums);
+            for (feature, sum) in features.iter().zip(sums) {
+                prop_assert_eq!(sum, steps.at(*feature), "{}", feature);
+            }
         }
     }
 }

@@ -75,6 +75,9 @@ impl Scorer {
         let kernel = u16::from_le_bytes(reader.take()?);
         let columns = reader.count(4)?;
         let base = f64::from_le_bytes(reader.take()?);
+        if !base.is_finite() {
+            return Err(CorruptError("its base is not finite"));
+        }
         let encoders = (0..columns).map(|_| reader.encoder()).collect::<Result<Vec<_>, _>>()?;
         let scorer = match kernel {
             0 => {
@@ -216,5 +219,63 @@ impl Reader<'_> {
         let missing_is_true = mode & MISSING != 0;
         let mode = Mode::ALL.get((mode & !MISSING) as usize).copied().ok_or("the mode of a node is unknown")?;
         Ok(Node { feature, threshold, mode, missing_is_true, when_true: self.branch()?, when_false: self.branch()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Cells;
+    use crate::tree::random::trees;
+
+    fn encoders() -> Vec<Encoder> {
+        vec![Encoder::Float, Encoder::BigInt, Encoder::text(vec!["a".into(), String::new(), "Ü".into()], vec![1.0, 2.0, -0.5], -1.0)]
+    }
+
+    fn scores(scorer: &Scorer) -> Vec<u64> {
+        let mut scores = vec![0.0; 4];
+        let text = Cells::Text { offsets: &[0, 1, 1, 3, 4], bytes: "aÜb".as_bytes() };
+        scorer.score(&[Cells::Float(&[0.0, -1.0, 2.5, f64::NAN]), Cells::BigInt(&[0, 1, -2, i64::MAX]), text], &mut scores).unwrap();
+        scores.into_iter().map(f64::to_bits).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(trees in prop_oneof![trees(3, true), trees(3, false)], base in -3.0..3.0) {
+            let scorer = Scorer::new(encoders(), base, trees).unwrap();
+            let bytes = scorer.to_bytes();
+            let read = Scorer::from_bytes(&bytes).unwrap();
+            prop_assert_eq!(read.to_bytes(), bytes);
+            prop_assert_eq!(scores(&read), scores(&scorer));
+        }
+
+        #[test]
+        fn corrupt_bytes_are_an_error(trees in trees(3, false), at in any::<prop::sample::Index>(), change in 1_u8.., cut in any::<prop::sample::Index>()) {
+            let bytes = Scorer::new(encoders(), 0.0, trees).unwrap().to_bytes();
+            let mut changed = bytes.clone();
+            changed[at.index(bytes.len())] ^= change;
+            prop_assert!(Scorer::from_bytes(&changed).is_err());
+            prop_assert!(Scorer::from_bytes(&bytes[..cut.index(bytes.len())]).is_err());
+        }
+
+        /// Also where the checksum is right: nothing behind it is trusted.
+        #[test]
+        fn forged_bytes_never_panic(trees in prop_oneof![trees(3, true), trees(3, false)], changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+            let mut bytes = Scorer::new(encoders(), 0.0, trees).unwrap().to_bytes();
+            let body = bytes.len() - 8;
+            for (at, value) in changes {
+                bytes[at.index(body)] = value;
+            }
+            let sum = checksum(&bytes[..body]);
+            bytes[body..].copy_from_slice(&sum.to_le_bytes());
+            if let Ok(scorer) = Scorer::from_bytes(&bytes)
+                && scorer.encoders().iter().zip(&encoders()).all(|(a, b)| a.reads() == b.reads())
+                && scorer.encoders().len() == 3
+            {
+                scores(&scorer);
+            }
+        }
     }
 }

@@ -62,9 +62,12 @@ impl Scorer {
     /// (log-odds). Ensembles whose trees read one column each become tables.
     ///
     /// # Errors
-    /// When a place in the trees is out of range or leads backwards.
+    /// When a place in the trees is out of range or leads backwards, or a weight is not finite.
     pub fn new(encoders: Vec<Encoder>, base: f64, trees: Trees) -> Result<Self, ModelError> {
         trees.check(encoders.len()).map_err(ModelError)?;
+        if !base.is_finite() {
+            return Err(ModelError("its base is not finite"));
+        }
         match additive::collapse(&trees, encoders.len()) {
             Some((rest, steps)) => Self::additive(encoders, base + rest, steps),
             None => Ok(Self { encoders, base, kernel: Kernel::Trees(trees) }),
@@ -154,5 +157,45 @@ fn link(sums: &mut [f64]) {
     for sum in sums {
         // libm on every target: the platforms' own `exp` differ in the last bit.
         *sum = 1.0 / (1.0 + libm::exp(-*sum));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tree::random::{feature, trees};
+
+    #[test]
+    fn columns_of_another_kind_number_or_length_are_errors() {
+        let scorer = Scorer::new(vec![Encoder::Float], 0.0, Trees::default()).unwrap();
+        let mut scores = [0.0; 2];
+        let error = |result: Result<(), ScoreError>| result.unwrap_err().to_string();
+        assert_eq!(error(scorer.score(&[], &mut scores)), "the model reads 1 columns, 0 were given");
+        assert_eq!(error(scorer.score(&[Cells::BigInt(&[1, 2])], &mut scores)), "column 0 of the model reads floats");
+        assert_eq!(error(scorer.score(&[Cells::Float(&[1.0])], &mut scores)), "column 0 has 1 rows, 2 scores are asked for");
+        assert_eq!(scorer.score(&[Cells::Float(&[1.0, 2.0])], &mut scores), Ok(()));
+        assert_eq!(scores, [0.5, 0.5]);
+    }
+
+    proptest! {
+        #[test]
+        fn deep_trees_are_walked_the_same_in_any_batch(trees in trees(2, false), rows in prop::collection::vec((feature(), -5_i64..5), 1..3)) {
+            let scorer = Scorer::new(vec![Encoder::Float, Encoder::BigInt], 0.25, trees.clone()).unwrap();
+            let rows: Vec<(f32, i64)> = rows.into_iter().cycle().take(CHUNK + 7).collect();
+            let floats: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
+            let integers: Vec<i64> = rows.iter().map(|row| row.1).collect();
+            let mut scores = vec![0.0; rows.len()];
+            scorer.score(&[Cells::Float(&floats), Cells::BigInt(&integers)], &mut scores).unwrap();
+            for (row, score) in scores.iter().enumerate() {
+                let mut one = [0.0];
+                scorer.score(&[Cells::Float(&floats[row..=row]), Cells::BigInt(&integers[row..=row])], &mut one).unwrap();
+                prop_assert_eq!(one[0].to_bits(), score.to_bits());
+                let leaves = trees.roots.iter().map(|root| trees.walk(*root, |column| [floats[row] as f32, integers[row] as f32][column]));
+                let sum = leaves.fold(0.25, |sum, leaf| sum + leaf);
+                prop_assert!((score - 1.0 / (1.0 + libm::exp(-sum))).abs() < 1e-12);
+            }
+        }
     }
 }

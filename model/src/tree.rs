@@ -84,6 +84,9 @@ impl Trees {
         if !self.roots.iter().all(|root| in_range(*root, None)) {
             return Err("a tree starts outside of the nodes");
         }
+        if !self.leaves.iter().all(|leaf| leaf.is_finite()) {
+            return Err("the weight of a leaf is not finite");
+        }
         for (place, node) in self.nodes.iter().enumerate() {
             if node.feature as usize >= columns {
                 return Err("a node reads a column that is not there");
@@ -145,5 +148,101 @@ impl Trees {
                 *sum += self.walk(*root, |column| features[column * rows + row]);
             }
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod random {
+    //! Random ensembles, for the tests of the kernels.
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Floats where comparisons are interesting.
+    pub(crate) fn feature() -> impl Strategy<Value = f32> + Clone {
+        prop_oneof![
+            Just(0.0),
+            Just(-0.0),
+            Just(f32::NAN),
+            Just(f32::INFINITY),
+            Just(f32::NEG_INFINITY),
+            Just(f32::MAX),
+            Just(1.0e-45),
+            (-3_i8..4).prop_map(f32::from),
+            (-3_i8..4).prop_map(|value| f32::from(value).next_up()),
+            -4.0_f32..4.0,
+            any::<f32>(),
+        ]
+    }
+
+    /// Trees of one inner node (or two, over the same column or another one).
+    pub(crate) fn trees(columns: u32, same_column: bool) -> impl Strategy<Value = Trees> {
+        let node = (0..columns, feature(), 0_usize..6, any::<bool>());
+        prop::collection::vec((node.clone(), node, prop::array::uniform3(-2.0_f32..2.0), any::<bool>()), 0..30).prop_map(move |list| {
+            let mut trees = Trees::default();
+            for (first, second, leaves, deep) in list {
+                let (at, leaf) = (trees.nodes.len() as u32, trees.leaves.len() as u32);
+                let make = |(feature, threshold, mode, missing_is_true): (u32, f32, usize, bool), when_true, when_false| Node {
+                    feature,
+                    threshold,
+                    mode: Mode::ALL[mode],
+                    missing_is_true,
+                    when_true,
+                    when_false,
+                };
+                let other = if deep { Branch::Node(at + 1) } else { Branch::Leaf(leaf + 1) };
+                trees.nodes.push(make(first, Branch::Leaf(leaf), other));
+                if deep {
+                    let second = if same_column { (first.0, second.1, second.2, second.3) } else { second };
+                    trees.nodes.push(make(second, Branch::Leaf(leaf + 1), Branch::Leaf(leaf + 2)));
+                }
+                trees.leaves.extend(leaves.map(f64::from));
+                trees.roots.push(Branch::Node(at));
+            }
+            trees
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(mode: Mode, missing_is_true: bool) -> Node {
+        Node { feature: 0, threshold: 0.5, mode, missing_is_true, when_true: Branch::Leaf(1), when_false: Branch::Leaf(0) }
+    }
+
+    /// The answers of onnxruntime 1.2x for features 0, 0.5, 1 and NaN.
+    #[test]
+    fn branch_modes_compare_as_onnxruntime_does() {
+        let expected = [
+            (Mode::Leq, [true, true, false, false]),
+            (Mode::Lt, [true, false, false, false]),
+            (Mode::Gte, [false, true, true, false]),
+            (Mode::Gt, [false, false, true, false]),
+            (Mode::Eq, [false, true, false, false]),
+            (Mode::Neq, [true, false, true, true]),
+        ];
+        for (mode, holds) in expected {
+            for (feature, holds) in [0.0, 0.5, 1.0, f32::NAN].into_iter().zip(holds) {
+                assert_eq!(node(mode, false).next(feature), Branch::Leaf(u32::from(holds)), "{mode:?} {feature}");
+                assert_eq!(node(mode, true).next(feature), Branch::Leaf(u32::from(holds || feature.is_nan())), "{mode:?} {feature}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_branch_backwards_or_out_of_range_is_refused() {
+        let ends = |when_true| Trees {
+            nodes: vec![Node { when_true, ..node(Mode::Leq, false) }],
+            leaves: vec![0.0; 2],
+            roots: vec![Branch::Node(0)],
+        };
+        assert!(ends(Branch::Leaf(1)).check(1).is_ok());
+        assert!(ends(Branch::Leaf(2)).check(1).is_err());
+        assert!(ends(Branch::Node(0)).check(1).is_err());
+        assert!(ends(Branch::Node(1)).check(1).is_err());
+        assert!(ends(Branch::Leaf(1)).check(0).is_err());
     }
 }
