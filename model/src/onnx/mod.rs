@@ -7,6 +7,8 @@
 mod attributes;
 mod ensemble;
 mod graph;
+#[cfg(test)]
+mod tests;
 
 use tract_onnx::pb;
 use tract_onnx::prelude::Framework;
@@ -89,6 +91,10 @@ impl Compiled {
 pub fn compile(bytes: &[u8]) -> Result<Compiled, OnnxError> {
     let mut reader = bytes;
     let proto = tract_onnx::onnx().proto_model_for_read(&mut reader).map_err(|error| OnnxError::Read(error.to_string()))?;
+    compile_proto(&proto)
+}
+
+fn compile_proto(proto: &pb::ModelProto) -> Result<Compiled, OnnxError> {
     let graph = proto.graph.as_ref().ok_or_else(|| OnnxError::Graph("no graph".to_owned()))?;
     let walked = graph::walk(graph)?;
     let (base, trees) = ensemble::read(walked.ensemble, &walked.features)?;
