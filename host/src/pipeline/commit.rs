@@ -42,6 +42,8 @@ pub(super) struct Commit {
     pub(super) model: Option<ModelState>,
     pub(super) rate: RateMeter,
     pub(super) rates: Rates,
+    /// The last one that was committed.
+    pub(super) watermark: Timestamp,
     pub(super) status: watch::Sender<Status>,
     pub(super) stop: Arc<AtomicBool>,
 }
@@ -52,31 +54,29 @@ impl Commit {
     /// # Errors
     /// What stops the job.
     pub(super) fn run(mut self, units: &Receiver<Unit>) -> Result<(), Fault> {
-        self.publish(None);
+        self.publish();
         let mut published = Instant::now();
         loop {
-            match units.recv_timeout(PUBLISH) {
+            match units.recv_timeout(PUBLISH.saturating_sub(published.elapsed())) {
                 Ok(first) => {
-                    let watermark = self.take(first, units)?;
-                    if published.elapsed() >= PUBLISH {
-                        self.publish(Some(watermark));
-                        published = Instant::now();
+                    self.take(first, units)?;
+                    if published.elapsed() < PUBLISH {
+                        continue;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.publish(None);
-                    published = Instant::now();
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.publish(None);
+                    self.publish();
                     return Ok(());
                 }
             }
+            self.publish();
+            published = Instant::now();
         }
     }
 
     /// Writes a unit and those that wait behind it.
-    fn take(&mut self, first: Unit, units: &Receiver<Unit>) -> Result<Timestamp, Fault> {
+    fn take(&mut self, first: Unit, units: &Receiver<Unit>) -> Result<(), Fault> {
         let Unit { rows, dead_letters, mut checkpoint, mut events, mut backlog } = first;
         let mut work = Work::default();
         self.sort(rows, dead_letters, &mut work);
@@ -99,7 +99,8 @@ impl Commit {
         self.job.dead_letters += dead_letters;
         self.rates.backlog = backlog;
         self.rate.add(self.clock.now(), events);
-        Ok(checkpoint.watermark)
+        self.watermark = checkpoint.watermark;
+        Ok(())
     }
 
     fn sort(&self, rows: Vec<Rows>, dead_letters: Vec<DeadLetter>, work: &mut Work) {
@@ -169,11 +170,12 @@ impl Commit {
         done
     }
 
-    /// Tells the page. `watermark` is the one that was just committed; without one, time passes for the rates.
-    fn publish(&mut self, watermark: Option<Timestamp>) {
+    /// Tells the page and the metrics.
+    fn publish(&mut self) {
         let now = self.clock.now();
-        if let Some(watermark) = watermark.filter(|watermark| watermark.0 > 0) {
-            self.rates.watermark_delay_seconds = (now.0 - watermark.0).max(0) as f64 / TICKS_PER_SECOND as f64;
+        // Before the first event there is no watermark.
+        if self.watermark.0 > 0 {
+            self.rates.watermark_delay_seconds = (now.0 - self.watermark.0).max(0) as f64 / TICKS_PER_SECOND as f64;
             metrics::gauge!(names::WATERMARK_DELAY).set(self.rates.watermark_delay_seconds);
         }
         self.rates.events_per_second = self.rate.rate(now);

@@ -98,6 +98,7 @@ impl Job {
             model: shown.as_ref().map(model),
             rate: RateMeter::default(),
             rates: Rates::default(),
+            watermark: checkpoint.watermark,
             status: status.clone(),
             stop: Arc::clone(&stop),
         };

@@ -12,6 +12,9 @@ use super::{Function, Limits, UdfError};
 /// Length of one epoch: deadlines are counted in these.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
+/// Tables that a module may have.
+const TABLES: u32 = 4;
+
 /// The engine with its limits. Cloning is cheap; the clock stops with the last clone.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -90,7 +93,9 @@ fn config(limits: &Limits, pooling: bool) -> Config {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_core_instances(limits.instances);
         pool.total_memories(limits.instances);
-        pool.total_tables(limits.instances);
+        // wasm-bindgen adds a table for JavaScript's values.
+        pool.max_tables_per_module(TABLES);
+        pool.total_tables(limits.instances * TABLES);
         pool.max_memory_size(limits.memory_bytes);
         pool.table_elements(20_000);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
