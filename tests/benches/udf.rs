@@ -5,13 +5,11 @@
 #![expect(clippy::print_stdout, reason = "a bench")]
 #![expect(missing_docs, reason = "a bench")]
 
-#[path = "../tests/golden/mod.rs"]
-mod golden;
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use golden::{Golden, Guest, built};
+use tamis_tests::golden::{Golden, Guest, built};
 use wasmtime::{Engine, Module};
 
 const SCORE: u32 = 1;
