@@ -26,15 +26,20 @@ pub fn target() -> PathBuf {
 /// The values of one column.
 #[derive(Debug, Clone)]
 pub enum Values {
+    /// Numbers.
     Float(Vec<f64>),
+    /// Whole numbers, and bits.
     BigInt(Vec<i64>),
+    /// Where each text starts and ends, and all texts.
     Text(Vec<i32>, Vec<u8>),
 }
 
 /// Rows as columns, with the scores that onnxruntime gave.
 #[derive(Debug)]
 pub struct Golden {
+    /// Names and values, in the signature's order.
     pub columns: Vec<(String, Values)>,
+    /// One score a row.
     pub scores: Vec<f64>,
 }
 
@@ -118,21 +123,40 @@ pub fn frame(columns: &[ColumnRef<'_>], rows: usize) -> Block {
 
 /// The guest in wasmtime, through its raw door.
 pub struct Guest {
+    /// What it lives in.
     pub store: Store<()>,
+    /// Its memory.
     pub memory: Memory,
+    /// `tamis_alloc`
     pub alloc: TypedFunc<u32, u32>,
+    /// `tamis_free`
     pub free: TypedFunc<(u32, u32), ()>,
+    /// `tamis_call`
     pub call: TypedFunc<(u32, u32, u32), u64>,
     instance: Instance,
 }
 
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").field("instance", &self.instance).finish_non_exhaustive()
+    }
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Guest {
+    /// The function that `scripts/build-udf` makes.
     pub fn new() -> Self {
         let engine = Engine::default();
         let module = Module::new(&engine, built("tamis_udf.wasm")).unwrap();
         Self::of(&module)
     }
 
+    /// An instance of a compiled module.
     pub fn of(module: &Module) -> Self {
         let mut linker = Linker::new(module.engine());
         linker.define_unknown_imports_as_traps(module).unwrap();
@@ -145,6 +169,7 @@ impl Guest {
         Self { store, memory, alloc, free, call, instance }
     }
 
+    /// Calls an export without arguments.
     pub fn export<R: wasmtime::WasmResults>(&mut self, name: &str) -> R {
         self.instance.get_typed_func::<(), R>(&mut self.store, name).unwrap().call(&mut self.store, ()).unwrap()
     }

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use tamis_tests::golden::{Golden, Guest, built, frame, root, target};
+use tamis_tests::golden::{Golden, Guest, built, root, target};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tamis_frame::{ColumnRef, Data, Frame, REJECTED, RESULT, Reply, Values};
@@ -85,7 +85,7 @@ fn one_row_at_a_time_gives_the_same_bits_as_all_at_once() {
                 ColumnRef { name: column.name, validity: None, data }
             })
             .collect();
-        let score = floats(tamis_udf::call(SCORE, frame(&one, 1).bytes()).unwrap().bytes());
+        let score = floats(tamis_udf::call(SCORE, tamis_tests::golden::frame(&one, 1).bytes()).unwrap().bytes());
         assert_eq!(score[0].to_bits(), native()[row].to_bits(), "row {row}");
     }
 }
@@ -198,7 +198,7 @@ fn odd_frame(row: &Value) -> tamis_udf::Block {
             ColumnRef { name, validity, data }
         })
         .collect();
-    frame(&columns, 1)
+    tamis_tests::golden::frame(&columns, 1)
 }
 
 enum Cell {
@@ -298,7 +298,7 @@ fn a_rejected_row_leaves_the_others_their_scores() {
             ColumnRef { name: column.name, validity: None, data }
         })
         .collect();
-    let reply = tamis_udf::call(RUN, frame(&columns, 3).bytes()).unwrap();
+    let reply = tamis_udf::call(RUN, tamis_tests::golden::frame(&columns, 3).bytes()).unwrap();
     let Reply::Columns(reply) = Reply::parse(reply.bytes()).unwrap() else { panic!("an error reply") };
     let (result, rejected) = (reply.column(RESULT).unwrap(), reply.column(REJECTED).unwrap());
     assert_eq!([result.is_valid(0), result.is_valid(1), result.is_valid(2)], [true, false, true]);

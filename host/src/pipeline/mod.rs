@@ -115,10 +115,11 @@ impl Job {
     /// # Errors
     /// Why it could not go on.
     pub async fn ended(&mut self) -> Result<(), Fault> {
-        match self.done.take() {
-            Some(done) => done.await.unwrap_or_else(|_| Err(Fault::internal("the job's threads are gone"))),
-            None => Ok(()),
-        }
+        // It stays in place until it has an answer: the caller may stop waiting and come back.
+        let Some(done) = &mut self.done else { return Ok(()) };
+        let ended = done.await.unwrap_or_else(|_| Err(Fault::internal("the job's threads are gone")));
+        self.done = None;
+        ended
     }
 }
 

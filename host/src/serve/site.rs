@@ -1,14 +1,19 @@
 //! The live page's files and the function that its "try it" panel runs.
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Shown;
 use crate::embedded;
 
-/// A file of the page; anything else is 404.
-pub(super) async fn file(uri: Uri) -> Response {
+/// A file of the page; anything else is 404, or 405 when it is not asked for but sent.
+pub(super) async fn file(method: Method, uri: Uri) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        let message = format!("{method} is not possible here; events are sent to /{{hub}}/messages");
+        let allow = [(header::ALLOW, "GET, HEAD")];
+        return (StatusCode::METHOD_NOT_ALLOWED, allow, super::operate::error("MethodNotAllowed", &message)).into_response();
+    }
     let path = uri.path().trim_start_matches('/');
     let path = if path.is_empty() { "index.html" } else { path };
     if let Some(file) = embedded::SITE.get_file(path) {
