@@ -65,6 +65,7 @@ pub(super) fn page(project: &Project) -> Result<PageSettings, Fault> {
     };
     Ok(PageSettings {
         title: None,
+        words: Default::default(),
         predictions,
         histogram: Default::default(),
         breakdowns: Vec::<BreakdownSettings>::new(),

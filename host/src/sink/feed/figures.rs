@@ -135,6 +135,7 @@ impl Figures {
             seq: self.seq,
             time: super::moment(around.time),
             title: settings.title.clone(),
+            words: settings.words.clone(),
             job: around.job.clone(),
             model: around.model.clone(),
             totals: Totals { predictions: self.predictions, flagged: self.flagged, share },

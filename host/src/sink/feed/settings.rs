@@ -3,6 +3,7 @@
 //! ```json
 //! "Page": {
 //!   "Title": "Card transactions",
+//!   "Words": { "Flagged": "Predicted frauds", "Share": "Share of fraud", "Mark": "fraud" },
 //!   "Predictions": { "Output": "outputPowerBI", "Flag": "prediction", "Score": "score" },
 //!   "Histogram": { "From": 0, "To": 1, "Bins": 20 },
 //!   "Breakdowns": [
@@ -27,6 +28,9 @@ pub struct PageSettings {
     /// The page's title; the job's name when it is not given.
     #[serde(default)]
     pub title: Option<String>,
+    /// The job's own words for what is counted.
+    #[serde(default)]
+    pub words: Words,
     /// The rows that are counted.
     pub predictions: PredictionSettings,
     /// Into how many bins the score is sorted.
@@ -41,6 +45,27 @@ pub struct PageSettings {
     /// Figures per window.
     #[serde(default)]
     pub series: Vec<SeriesSettings>,
+}
+
+/// The job's own words for what is counted. The page has a plain word for each that is not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all(serialize = "lowercase", deserialize = "PascalCase"), deny_unknown_fields, default)]
+pub struct Words {
+    /// What the flagged rows are together: "Predicted frauds".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flagged: Option<String>,
+    /// Their share: "Share of fraud".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    /// The mark on one of them: "fraud".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
+    /// What stands above the latest rows: "Latest transactions".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest: Option<String>,
+    /// One row: "transaction".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
 }
 
 /// The rows that are counted.

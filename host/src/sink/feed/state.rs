@@ -11,6 +11,8 @@ pub struct PageState {
     pub time: String,
     /// The page's title.
     pub title: Option<String>,
+    /// The job's own words.
+    pub words: super::Words,
     /// The job.
     pub job: JobState,
     /// The function; `null` when the job has none.
