@@ -71,7 +71,11 @@ pub fn main() -> ExitCode {
 }
 
 async fn generate(args: crate::generate::Args) -> Result<(), Fault> {
+    let quiet = args.quiet;
     let summary = crate::generate::run(args).await?;
+    if quiet {
+        return Ok(());
+    }
     let seconds = summary.elapsed.as_secs_f64();
     let rate = if seconds > 0.0 { summary.sent as f64 / seconds } else { 0.0 };
     eprintln!("{} transactions in {seconds:.1} s ({rate:.0} a second)", summary.sent);

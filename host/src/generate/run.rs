@@ -61,6 +61,10 @@ pub struct Args {
     /// Write events as Python dicts, and send them one a request: the way the original generator does
     #[arg(long)]
     pub python: bool,
+
+    /// Show no progress and no summary
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
@@ -99,7 +103,7 @@ pub async fn run(args: Args) -> Result<Summary, GenerateError> {
 /// A bar on a terminal; nothing elsewhere, and nothing between the lines on a terminal.
 fn progress(args: &Args) -> ProgressBar {
     let to_terminal = args.output.is_none() && args.to.is_none() && args.connection_string.is_none() && io::stdout().is_terminal();
-    if to_terminal || !io::stderr().is_terminal() {
+    if args.quiet || to_terminal || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let (bar, template) = match args.count {
