@@ -49,7 +49,13 @@ impl Host {
     /// Starts a project's job on a free port and waits until it is healthy.
     pub fn start_project(data: &Path, project: Option<&Path>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut host = Self { process: spawn(data, project, port), port, data: data.to_owned(), project: project.map(Path::to_owned), log: Arc::default() };
+        let mut host = Self {
+            process: spawn(data, project, port),
+            port,
+            data: data.to_owned(),
+            project: project.map(Path::to_owned),
+            log: Arc::default(),
+        };
         host.ready();
         host
     }

@@ -64,7 +64,6 @@ impl Project {
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(!text.contains("panicked"), "{text}");
-        println!("{text}");
         text
     }
 }
@@ -90,7 +89,8 @@ fn assert_says(text: &str, words: &[&str]) {
 #[test]
 fn a_typo_in_a_column_is_named_with_file_line_and_column() {
     let project = Project::new();
-    let refusal = project.replace("fraud.asaql", "id, date AS date_of_transact, amount,", "id, date AS date_of_transact, amuont,").refusal();
+    let refusal =
+        project.replace("fraud.asaql", "id, date AS date_of_transact, amount,", "id, date AS date_of_transact, amuont,").refusal();
     assert_says(&refusal, &["fraud.asaql:14:39", "amuont", "'amount'"]);
 }
 

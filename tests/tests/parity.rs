@@ -4,16 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stdout, reason = "one line a runner")]
 
-
-
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use tamis_tests::golden::{Golden, Guest, built, root, target};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tamis_frame::{ColumnRef, Data, Frame, REJECTED, RESULT, Reply, Values};
+use tamis_tests::golden::{Golden, Guest, built, root, target};
 
 const RUN: u32 = 0;
 const SCORE: u32 = 1;

@@ -20,7 +20,8 @@ pub(super) fn load(sandbox: &Sandbox, wasm: Option<&Path>) -> Result<Function, F
     match wasm {
         Some(path) => {
             let shown = path.display().to_string();
-            let bytes = std::fs::read(path).map_err(|error| Fault::job(format!("the module cannot be read: {error}")).at(shown.as_str()))?;
+            let bytes =
+                std::fs::read(path).map_err(|error| Fault::job(format!("the module cannot be read: {error}")).at(shown.as_str()))?;
             sandbox.load(&bytes, &shown).map_err(Fault::from)
         }
         None => crate::pipeline::built_in_function(sandbox),

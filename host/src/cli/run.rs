@@ -43,9 +43,8 @@ fn access_key(text: &str) -> Result<AccessKey, String> {
 pub(super) async fn run(args: Args) -> Result<(), Fault> {
     let folder = args.project.map_or_else(Folder::default_job, Folder::on_disk);
     let project = Project::read(folder)?;
-    let metrics = PrometheusBuilder::new()
-        .install_recorder()
-        .map_err(|error| Fault::internal(format!("the metrics cannot be kept: {error}")))?;
+    let metrics =
+        PrometheusBuilder::new().install_recorder().map_err(|error| Fault::internal(format!("the metrics cannot be kept: {error}")))?;
     for note in &project.notes {
         tracing::info!(file = note.file, note = note.message, "Setting is not used here.");
     }

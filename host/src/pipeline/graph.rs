@@ -101,8 +101,7 @@ impl Graph {
     }
 
     fn run(&mut self, source: Source, batch: &Batch, first: usize, made: &mut [Option<Batch>], results: &mut Results) {
-        for index in first..self.plan.steps.len() {
-            let step = &self.plan.steps[index];
+        for (index, step) in self.plan.steps.iter().enumerate().skip(first) {
             if step.source != source {
                 continue;
             }
@@ -172,12 +171,7 @@ fn joined(mut parts: Vec<Batch>) -> Option<Batch> {
 }
 
 /// Runs `step` over the batch, and where it fails over its halves; a row on which it still fails is rejected.
-fn each(
-    batch: &Batch,
-    place: &str,
-    rejected: &mut Vec<Rejected>,
-    step: &mut dyn FnMut(&Batch) -> Result<Output, Fault>,
-) -> Vec<Batch> {
+fn each(batch: &Batch, place: &str, rejected: &mut Vec<Rejected>, step: &mut dyn FnMut(&Batch) -> Result<Output, Fault>) -> Vec<Batch> {
     match step(batch) {
         Ok(output) => {
             rejected.extend(output.rejected);

@@ -58,11 +58,8 @@ pub(super) fn page(project: &Project) -> Result<PageSettings, Fault> {
                 .map_err(|error| Fault::job(format!("the Page block cannot be used: {error}")).at(format!("output '{}'", output.name)));
         }
     }
-    let predictions = PredictionSettings {
-        output: first.cloned().unwrap_or_default(),
-        flag: "prediction".to_owned(),
-        score: Some("score".to_owned()),
-    };
+    let predictions =
+        PredictionSettings { output: first.cloned().unwrap_or_default(), flag: "prediction".to_owned(), score: Some("score".to_owned()) };
     Ok(PageSettings {
         title: None,
         words: Default::default(),

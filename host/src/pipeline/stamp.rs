@@ -41,9 +41,7 @@ fn moments(expression: &Expression, batch: &Batch) -> Vec<Option<Timestamp>> {
     match expression.evaluate(batch) {
         Ok(column) => (0..batch.rows()).map(|row| moment(&column, row)).collect(),
         // One row spoils the expression for all: the others have their time.
-        Err(_) if batch.rows() > 1 => {
-            (0..batch.rows() as u32).flat_map(|row| moments(expression, &batch.take(&[row]))).collect()
-        }
+        Err(_) if batch.rows() > 1 => (0..batch.rows() as u32).flat_map(|row| moments(expression, &batch.take(&[row]))).collect(),
         Err(_) => vec![None; batch.rows()],
     }
 }
@@ -72,7 +70,9 @@ pub(super) fn in_order(batch: Batch, watermark: Timestamp, policy: EventsPolicy)
         })
         .collect();
     let batch = match policy {
-        EventsPolicy::Adjust => Batch { times: batch.times.iter().map(|time| (*time).max(Timestamp(watermark.0.saturating_add(1)))).collect(), ..batch },
+        EventsPolicy::Adjust => {
+            Batch { times: batch.times.iter().map(|time| (*time).max(Timestamp(watermark.0.saturating_add(1)))).collect(), ..batch }
+        }
         EventsPolicy::Drop => {
             let keep: Vec<u32> = (0..batch.rows() as u32).filter(|row| batch.times[*row as usize] > watermark).collect();
             batch.take(&keep)

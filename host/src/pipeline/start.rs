@@ -170,7 +170,10 @@ fn hubs(project: &Project) -> Result<Vec<HubSettings>, Fault> {
         let InputSource::Log { hub, partitions } = &input.source else { continue };
         match hubs.iter().find(|known| known.name.eq_ignore_ascii_case(hub)) {
             Some(known) if known.partitions != *partitions => {
-                let message = format!("input '{}' wants hub '{hub}' with {partitions} partitions, another input with {}", input.name, known.partitions);
+                let message = format!(
+                    "input '{}' wants hub '{hub}' with {partitions} partitions, another input with {}",
+                    input.name, known.partitions
+                );
                 return Err(Fault::job(message));
             }
             Some(_) => {}

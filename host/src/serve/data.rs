@@ -72,5 +72,6 @@ async fn read(shown: Shown, question: impl FnOnce(&Reader) -> Result<String, Sto
 
 fn failed(error: &str) -> Response {
     tracing::error!(error, "Store cannot be read.");
-    (StatusCode::INTERNAL_SERVER_ERROR, super::operate::error("InternalError", "the store cannot be read; the log says why")).into_response()
+    (StatusCode::INTERNAL_SERVER_ERROR, super::operate::error("InternalError", "the store cannot be read; the log says why"))
+        .into_response()
 }

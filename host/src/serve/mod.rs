@@ -21,7 +21,6 @@ mod feed;
 mod operate;
 mod site;
 
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,7 +87,9 @@ impl Server {
             return Err(Fault::job(message).at(format!("--listen {listen}")));
         }
         let taken = |error: std::io::Error| {
-            Fault::outside(format!("cannot listen: {error}; is another tamis running? --listen chooses another address")).never().at(listen.to_string())
+            Fault::outside(format!("cannot listen: {error}; is another tamis running? --listen chooses another address"))
+                .never()
+                .at(listen.to_string())
         };
         let listener = TcpListener::bind(listen).await.map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;

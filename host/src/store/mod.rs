@@ -5,7 +5,7 @@
 //!
 //! - [`Store`]: the one writer (the pipeline's thread)
 //! - [`Unit`]: one transaction
-//! - [`Reader`]: read-only
+//! - [`Reader`]: reads, also from another process
 //! - `schema`: the tables, their version, and why they are laid out as they are
 
 mod error;

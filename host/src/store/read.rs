@@ -155,11 +155,12 @@ impl Iterator for Documents<'_> {
     type Item = Result<Document, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty() && !self.done {
-            if let Err(error) = self.fetch() {
-                self.done = true;
-                return Some(Err(error));
-            }
+        if self.page.is_empty()
+            && !self.done
+            && let Err(error) = self.fetch()
+        {
+            self.done = true;
+            return Some(Err(error));
         }
         self.page.pop_front().map(Ok)
     }

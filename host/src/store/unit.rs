@@ -8,6 +8,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use super::{Checkpoint, DeadLetter, Store, StoreError, write};
 use crate::batch::{Batch, DocumentKeys, write_row};
 
+/// Input, partition, offset and step: what makes two dead letters the same.
+type Identity<'a> = (&'a str, u32, u64, &'a str);
+
 /// One transaction of a [`Store`]. Dropped without [`Unit::commit`], it leaves no trace.
 #[derive(Debug)]
 pub struct Unit<'a> {
@@ -55,7 +58,7 @@ impl<'a> Unit<'a> {
         if letters.is_empty() {
             return Ok(0);
         }
-        let mut joined: BTreeMap<(&str, u32, u64, &str), (&DeadLetter, Vec<&str>)> = BTreeMap::new();
+        let mut joined: BTreeMap<Identity<'_>, (&DeadLetter, Vec<&str>)> = BTreeMap::new();
         let mut all: Vec<(&DeadLetter, String)> = Vec::new();
         for letter in letters {
             let Some(origin) = letter.origin else {
