@@ -3,7 +3,7 @@
 
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
-TARGET="$ROOT/target"
+TARGET="${CARGO_TARGET_DIR:-$ROOT/target}"
 TOOLS="$TARGET/tools"
 TAMIS="$TARGET/release/tamis"
 cd "$ROOT"

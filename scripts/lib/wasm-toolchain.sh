@@ -5,18 +5,17 @@ wasm_target=wasm32-unknown-unknown
 wasm_has_std() { [ -d "$(rustc --print sysroot)/lib/rustlib/$wasm_target/lib" ]; }
 
 # Debian carries a compiler that builds the standard library for wasm from source: for machines that cannot reach rustup's server.
-wasm_has_debian() { [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src ] || [ -d /usr/src/rustc-"$(/usr/bin/rustc -V 2>/dev/null | cut -d' ' -f2)" ]; }
+wasm_has_debian() {
+    [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] || return 1
+    [ -d /usr/lib/rustlib/src ] || [ -d "/usr/src/rustc-$(/usr/bin/rustc -V | cut -d' ' -f2)" ]
+}
 
 wasm_toolchain() {
     wasm_has_std && return
     echo "Adding Rust's $wasm_target target, for the function's .wasm (rustup target add)." >&2
     if rustup target add "$wasm_target" >&2 && wasm_has_std; then return; fi
-    if [ "$(uname)" = Linux ] && command -v apt-get >/dev/null; then
-        wasm_has_debian && return
-        echo "rustup cannot fetch it; installing Debian's rustc-web instead, which builds the target's library from source." >&2
-        local sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-        $sudo apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src >&2 && wasm_has_debian && return
-    fi
+    wasm_has_debian && return
+    apt_install "rustup cannot fetch the target; this compiler builds its library from source" rustc-web cargo-web rust-web-src && wasm_has_debian && return
     echo "error: no Rust target $wasm_target. Run 'rustup target add $wasm_target' and try again." >&2
     return 1
 }
