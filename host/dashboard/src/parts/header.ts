@@ -1,0 +1,80 @@
+// Name, job, connection, and which model runs.
+
+import { html, nothing, svg, type TemplateResult } from "lit-html";
+import type { Connection } from "../feed.ts";
+import { bytes, clock } from "../format.ts";
+import type { Loaded } from "../function/protocol.ts";
+import type { State } from "../state.ts";
+
+/** A tamis from above: the hoop and its mesh, one hole holding something back. */
+const mark = svg`
+  <circle cx="16" cy="16" r="14.25" fill="none" stroke="currentColor" stroke-width="2.5"></circle>
+  ${holes().map(
+    ([x, y], index) => svg`<circle cx=${x} cy=${y} r=${index === 9 ? 2.1 : 1.35}
+      class=${index === 9 ? "held" : "hole"}></circle>`,
+  )}`;
+
+function holes(): [number, number][] {
+  const found: [number, number][] = [];
+  for (let row = -2; row <= 2; row++) {
+    const across = 5 - Math.abs(row);
+    for (let at = 0; at < across; at++) found.push([16 + (at - (across - 1) / 2) * 4.6, 16 + row * 4]);
+  }
+  return found;
+}
+
+const CONNECTION: Record<Connection, string> = {
+  connecting: "connecting…",
+  live: "live",
+  reconnecting: "reconnecting…",
+};
+
+export function header(
+  state: State | undefined,
+  connection: Connection,
+  loaded: Loaded | undefined,
+  copy: (text: string) => void,
+): TemplateResult {
+  const since = connection === "reconnecting" && state ? `, numbers of ${clock(new Date(state.time))}` : "";
+  return html`<header class="top">
+    <div class="brand">
+      <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">${mark}</svg>
+      <h1 title="Tamis: French for sieve">Tamis</h1>
+      ${state ? html`<span class="job"><span class="quiet">job</span> <b data-testid="job">${state.job.name}</b></span>` : nothing}
+      <span class="connection" role="status" data-testid="connection" data-state=${connection}>
+        <i aria-hidden="true"></i>${CONNECTION[connection]}<span class="since">${since}</span>
+      </span>
+    </div>
+    ${state?.model ? model(state.model, loaded, copy) : nothing}
+  </header>`;
+}
+
+function model(
+  it: NonNullable<State["model"]>,
+  loaded: Loaded | undefined,
+  copy: (text: string) => void,
+): TemplateResult {
+  return html`<details class="model" data-testid="model">
+    <summary title=${`sha256 of the wasm: ${it.sha256}`}>
+      <span class="quiet">model</span> <b data-testid="model-name">${it.name} ${it.version}</b>
+      <code data-testid="model-hash" data-value=${it.sha256}>${it.sha256.slice(0, 10)}…</code>
+      <span class="quiet" data-testid="model-bytes" data-value=${it.bytes}>${bytes(it.bytes)}</span>
+    </summary>
+    <dl class="sheet">
+      <dt>sha256 of the wasm</dt>
+      <dd><code>${it.sha256}</code> <button type="button" @click=${() => copy(it.sha256)}>Copy</button></dd>
+      <dt>wasm</dt>
+      <dd><a href="/function.wasm" download=${`${it.name}-${it.version}.wasm`}>function.wasm</a>, ${bytes(it.bytes)}</dd>
+      ${
+        loaded
+          ? html`<dt>made from a model with sha256</dt>
+              <dd><code>${loaded.signature.model.sha256}</code></dd>
+              <dt>threshold</dt>
+              <dd>${loaded.signature.threshold}</dd>
+              <dt>functions</dt>
+              ${loaded.signature.functions.map((it) => html`<dd><code>${it.name}</code> ${it.about}</dd>`)}`
+          : nothing
+      }
+    </dl>
+  </details>`;
+}

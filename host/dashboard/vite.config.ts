@@ -1,0 +1,11 @@
+import { defineConfig } from "vite";
+
+// Everything is a file of its own origin, so that the page runs under a strict Content-Security-Policy.
+export default defineConfig({
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  worker: { format: "es" },
+});
