@@ -19,6 +19,7 @@
 
 pub mod batch;
 pub mod cli;
+pub mod embedded;
 pub mod fault;
 pub mod generate;
 pub mod job;

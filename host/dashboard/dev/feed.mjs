@@ -57,7 +57,11 @@ function normal(mean, sd) {
 
 function draw(list, weights) {
   let left = Math.random() * weights.reduce((sum, weight) => sum + weight, 0);
-  return list[weights.findIndex((weight) => (left -= weight) < 0)] ?? list.at(-1);
+  const index = weights.findIndex((weight) => {
+    left -= weight;
+    return left < 0;
+  });
+  return list[index] ?? list.at(-1);
 }
 
 /** About what `tamis generate` sends. */

@@ -5,10 +5,15 @@ use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringB
 use super::{Column, Value};
 use crate::time::Timestamp;
 
+/// Room that a text is expected to need.
+const TEXT_BYTES: usize = 12;
+
 /// Takes the values of one column in order. A second type turns the column into [`Column::Mixed`].
 #[derive(Debug, Default)]
 pub struct ColumnBuilder {
     state: State,
+    /// For how many rows the first typed value reserves room.
+    rows: usize,
 }
 
 #[derive(Debug)]
@@ -30,8 +35,8 @@ impl Default for State {
 
 impl ColumnBuilder {
     /// A builder; the first typed value reserves room for `rows` of its kind.
-    pub fn with_capacity(_rows: usize) -> Self {
-        Self::default()
+    pub fn with_capacity(rows: usize) -> Self {
+        Self { state: State::default(), rows }
     }
 
     /// How many values it has taken.
@@ -61,6 +66,18 @@ impl ColumnBuilder {
             State::Float(builder) => builder.append_null(),
             State::Text(builder) => builder.append_null(),
             State::Mixed(values) => values.push(Value::Null),
+        }
+    }
+
+    /// Takes `rows` missing values.
+    pub fn push_nulls(&mut self, rows: usize) {
+        match &mut self.state {
+            State::Null(known) => *known += rows,
+            State::Bit(builder) => builder.append_nulls(rows),
+            State::BigInt(builder) | State::DateTime(builder) => builder.append_nulls(rows),
+            State::Float(builder) => builder.append_nulls(rows),
+            State::Text(builder) => builder.append_nulls(rows),
+            State::Mixed(values) => values.extend(std::iter::repeat_n(Value::Null, rows)),
         }
     }
 
@@ -104,7 +121,8 @@ impl ColumnBuilder {
             (State::DateTime(builder), Value::DateTime(value)) => builder.append_value(value.0),
             (State::Mixed(values), value) => values.push(value),
             (_, value) => {
-                let column = std::mem::take(self).finish();
+                let rows = self.rows;
+                let column = std::mem::replace(self, Self::with_capacity(rows)).finish();
                 let mut values: Vec<Value> = (0..column.len()).map(|row| column.value(row)).collect();
                 values.push(value);
                 self.state = State::Mixed(values);
@@ -114,21 +132,16 @@ impl ColumnBuilder {
 
     /// The first value decides the type; the rows before it were null.
     fn start(&mut self, first: &Value, nulls: usize) {
-        macro_rules! start {
-            ($variant:ident, $builder:expr) => {{
-                let mut builder = $builder;
-                (0..nulls).for_each(|_| builder.append_null());
-                State::$variant(builder)
-            }};
-        }
+        let rows = self.rows.max(nulls + 1);
         self.state = match first {
-            Value::Bit(_) => start!(Bit, BooleanBuilder::new()),
-            Value::BigInt(_) => start!(BigInt, Int64Builder::new()),
-            Value::Float(_) => start!(Float, Float64Builder::new()),
-            Value::Text(_) => start!(Text, StringBuilder::new()),
-            Value::DateTime(_) => start!(DateTime, Int64Builder::new()),
-            Value::Null | Value::Record(_) | Value::Array(_) => State::Mixed(vec![Value::Null; nulls]),
+            Value::Bit(_) => State::Bit(BooleanBuilder::with_capacity(rows)),
+            Value::BigInt(_) => State::BigInt(Int64Builder::with_capacity(rows)),
+            Value::Float(_) => State::Float(Float64Builder::with_capacity(rows)),
+            Value::Text(_) => State::Text(StringBuilder::with_capacity(rows, rows * TEXT_BYTES)),
+            Value::DateTime(_) => State::DateTime(Int64Builder::with_capacity(rows)),
+            Value::Null | Value::Record(_) | Value::Array(_) => State::Mixed(Vec::with_capacity(rows)),
         };
+        self.push_nulls(nulls);
     }
 
     /// The column.

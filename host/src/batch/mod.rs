@@ -7,6 +7,7 @@
 mod builder;
 mod column;
 mod json;
+mod keys;
 mod value;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use builder::ColumnBuilder;
 pub use column::Column;
 pub use json::{write_row, write_value};
+pub use keys::{DocumentKeys, key_text};
 pub use value::{Record, Value};
 
 use crate::time::Timestamp;

@@ -1,1 +1,95 @@
-//! (being built)
+//! The commands. Each one is a small file that turns arguments into a call of the library.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
+
+mod documents;
+mod inspect;
+mod run;
+mod score;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::fault::Fault;
+
+/// Runs Stream Analytics jobs with WebAssembly functions, on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "tamis", version, about, arg_required_else_help = true)]
+struct Arguments {
+    /// How to write the log.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "TAMIS_LOG_FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a job: takes events, scores them, writes documents, shows the live page.
+    Run(run::Args),
+    /// Simulates card transactions.
+    Generate(crate::generate::Args),
+    /// Prints the documents of the store as JSON lines, also while the host runs.
+    Documents(documents::Args),
+    /// Prints what a .wasm says of itself: model, columns, functions, hash.
+    Inspect(inspect::Args),
+    /// Scores the rows of a file (JSON lines, a JSON array or CSV).
+    Score(score::Args),
+}
+
+/// Parses the command line and runs the command.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&Fault::internal(format!("the async runtime does not start: {error}"))),
+    };
+    let done = runtime.block_on(async {
+        match arguments.command {
+            Command::Run(args) => run::run(args).await,
+            Command::Generate(args) => generate(args).await,
+            Command::Documents(args) => documents::run(&args),
+            Command::Inspect(args) => inspect::run(&args),
+            Command::Score(args) => score::run(&args),
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => failed(&fault),
+    }
+}
+
+async fn generate(args: crate::generate::Args) -> Result<(), Fault> {
+    let summary = crate::generate::run(args).await?;
+    let seconds = summary.elapsed.as_secs_f64();
+    let rate = if seconds > 0.0 { summary.sent as f64 / seconds } else { 0.0 };
+    eprintln!("{} transactions in {seconds:.1} s ({rate:.0} a second)", summary.sent);
+    Ok(())
+}
+
+fn failed(fault: &Fault) -> ExitCode {
+    eprintln!("error: {fault}");
+    ExitCode::FAILURE
+}
+
+/// `RUST_LOG` chooses what is logged; by default what an operator needs to see.
+fn start_log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,tamis=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

@@ -38,3 +38,6 @@ pub const ALIGN: usize = 8;
 pub const RESULT: &str = "result";
 /// The reply's optional text column: why a row was rejected, null where it was not.
 pub const REJECTED: &str = "rejected";
+
+#[cfg(test)]
+mod tests;

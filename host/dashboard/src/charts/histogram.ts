@@ -81,6 +81,8 @@ export class HistogramChart extends Plot {
         this.axis({
           size: 48,
           splits: (_plot, _axis, _min, max) => roundHeights(max),
+          // On scales of its own kind uPlot leaves out what is no power of ten.
+          filter: (_plot, splits) => splits,
           values: (_plot, splits) => splits.map(short),
         }),
       ],

@@ -101,7 +101,7 @@ export class SeriesChart extends Plot {
     };
     return {
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-      padding: [10, 6, 0, 0],
+      padding: [10, 26, 0, 0],
       scales: {
         x: { range: () => [this.#stacked?.from ?? 0, this.#stacked?.to ?? 1] },
         y: { range: (_plot, _min, max) => [0, Math.max(Math.ceil((max ?? 0) * 1.08), 4)] },

@@ -4,6 +4,7 @@
 import { html, type TemplateResult } from "lit-html";
 import { count, name, percent } from "../format.ts";
 import type { Breakdown } from "../state.ts";
+import { vars } from "../vars.ts";
 
 export function breakdown(it: Breakdown, flaggedWord: string): TemplateResult {
   const most = Math.max(1, ...it.flagged);
@@ -29,7 +30,7 @@ export function breakdown(it: Breakdown, flaggedWord: string): TemplateResult {
             title=${`${label}: ${count(flagged)} of ${count(all)}`}
           >
             <th scope="row">${name(label)}</th>
-            <td class="wide" aria-hidden="true"><span class="bar" style=${`--part:${flagged / most}`}></span></td>
+            <td class="wide" aria-hidden="true"><span class="bar" ${vars({ part: flagged / most })}></span></td>
             <td class="number">${count(flagged)}</td>
             <td class="number quiet">${all > 0 ? percent(flagged / all) : "–"}</td>
             <td class="unseen">${count(all)}</td>

@@ -5,6 +5,7 @@ import { keyColour } from "../charts/plot.ts";
 import { shownKeys, valuesOf } from "../charts/series.ts";
 import { clock, count, name } from "../format.ts";
 import type { Histogram, Series } from "../state.ts";
+import { vars } from "../vars.ts";
 import "../charts/histogram.ts";
 
 export function series(it: Series): TemplateResult {
@@ -22,7 +23,7 @@ export function series(it: Series): TemplateResult {
       ${it.points.length === 0 ? html`<p class="nothing">No window has closed yet.</p>` : ""}
     </div>
     <ul class="keys">
-      ${keys.map((key, index) => html`<li><i style=${`background:var(${keyColour(index)})`}></i>${name(key)}</li>`)}
+      ${keys.map((key, index) => html`<li><i class="swatch" ${vars({ colour: `var(${keyColour(index)})` })}></i>${name(key)}</li>`)}
     </ul>
     <details class="numbers">
       <summary>Numbers</summary>
@@ -60,8 +61,8 @@ export function histogram(it: Histogram, threshold: number | undefined, mark: st
       ${total === 0 ? html`<p class="nothing">No scores yet.</p>` : ""}
     </div>
     <ul class="keys">
-      <li><i style="background:var(--calm)"></i>below</li>
-      <li><i style="background:var(--flag)"></i>${mark}</li>
+      <li><i class="swatch calm"></i>below</li>
+      <li><i class="swatch flagged"></i>${mark}</li>
       <li class="quiet">square-root scale</li>
     </ul>
     <details class="numbers">

@@ -8,6 +8,7 @@ import type { FunctionClient } from "../function/client.ts";
 import { example, fit, names } from "../function/examples.ts";
 import type { Cell, Column, Rows, Signature } from "../function/protocol.ts";
 import { flagColumn, pick, type Row, type State, scoreColumn, words } from "../state.ts";
+import { vars } from "../vars.ts";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const NOT_FINITE = /^[+-]?(nan|infinity)$/i;
@@ -199,7 +200,7 @@ export class TryIt {
             : html`<p class="problem" role="alert" data-testid="try-error">${this.#error}</p>`
         }
       </div>
-      <div class="scale" aria-hidden="true" style=${`--at:${at};--threshold:${threshold}`}>
+      <div class="scale" aria-hidden="true" ${vars({ at, threshold })}>
         ${outcome ? html`<i class="needle"></i>` : nothing}<i class="limit"></i>
       </div>
       <p class="compare" data-testid="try-compare" data-same=${this.#same() ?? ""}>${this.#comparison(about)}</p>

@@ -1,0 +1,115 @@
+//! `tamis score`: scores the rows of a file.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::documents::finish;
+use crate::batch::{Batch, Column, write_row};
+use crate::fault::Fault;
+use crate::source::{Decoder, FileFormat, FileSource, Wanted};
+use crate::time::SystemClock;
+use crate::udf::{Function, Limits, Sandbox};
+
+/// Arguments of `tamis score`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file: JSON lines, a JSON array, or CSV with a header; `-` is standard input.
+    file: PathBuf,
+    /// The module; the built-in one when none is named.
+    #[arg(long)]
+    function: Option<PathBuf>,
+    /// How the file is written; by its extension when nothing is said.
+    #[arg(long, value_enum)]
+    format: Option<Form>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// JSON lines, an array, or objects one after the other.
+    Json,
+    /// Separated by commas, with a header.
+    Csv,
+}
+
+/// Rows at a time.
+const ROWS: usize = 8192;
+
+/// Prints each row with a column for each function of the module. Rows that cannot be scored are told on standard
+/// error, and the command fails at the end.
+pub(super) fn run(args: &Args) -> Result<(), Fault> {
+    let sandbox = Sandbox::new(Limits::default())?;
+    let function = super::inspect::load(&sandbox, args.function.as_deref())?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let scored = score(&args.file, args.format, &function, &mut out);
+    let unscored = *scored.as_ref().unwrap_or(&0);
+    finish(scored.map(drop), &mut out)?;
+    if unscored > 0 {
+        return Err(Fault::job(format!("{unscored} rows were not scored")).at(args.file.display().to_string()));
+    }
+    Ok(())
+}
+
+fn open(path: &Path, form: Option<Form>) -> Result<FileSource, Fault> {
+    let format = match form {
+        Some(Form::Json) => FileFormat::Json,
+        Some(Form::Csv) => FileFormat::Csv { delimiter: b',' },
+        None => FileFormat::of(path),
+    };
+    if path.as_os_str() == "-" {
+        return Ok(FileSource::read("standard input".to_owned(), Box::new(io::stdin()), format, true, &SystemClock)?);
+    }
+    Ok(FileSource::open(path, format, true, &SystemClock)?)
+}
+
+/// Answers how many rows were not scored.
+fn score(path: &Path, form: Option<Form>, function: &Function, out: &mut impl Write) -> Result<u64, Fault> {
+    let mut source = open(path, form)?;
+    let mut decoder = Decoder::new(Wanted::All, source.format().clone(), 0);
+    let mut unscored = 0;
+    let mut line = Vec::new();
+    let mut report = |row: u64, reason: &str| {
+        unscored += 1;
+        eprintln!("row {}: {reason}", row + 1);
+    };
+    while let Some(run) = source.next(ROWS)? {
+        let decoded = decoder.decode(&run);
+        for rejected in &decoded.rejected {
+            report(rejected.origin.map_or(0, |origin| origin.offset), &rejected.reason);
+        }
+        let batch = decoded.batch;
+        let mut keep = vec![true; batch.rows()];
+        let mut results = Vec::new();
+        for known in &function.signature().functions {
+            let called = function.call(&known.name, &batch)?;
+            for (row, reason) in called.rejected {
+                if std::mem::replace(&mut keep[row], false) {
+                    report(batch.row_id(row).map_or(0, |id| id.offset), &reason);
+                }
+            }
+            results.push((known.name.as_str(), called.column));
+        }
+        let batch = with_results(batch, results);
+        for row in (0..batch.rows()).filter(|row| keep[*row]) {
+            line.clear();
+            write_row(&batch, row, &mut line);
+            line.push(b'\n');
+            if let Err(error) = out.write_all(&line) {
+                if error.kind() == io::ErrorKind::BrokenPipe {
+                    return Ok(unscored);
+                }
+                return Err(Fault::outside(format!("standard output cannot be written: {error}")).never());
+            }
+        }
+    }
+    Ok(unscored)
+}
+
+/// The batch with a column for each function: the prediction is called `prediction`, as in the query.
+fn with_results(batch: Batch, results: Vec<(&str, Column)>) -> Batch {
+    let named = |name: &str| if name == "run" { "prediction" } else { name }.to_owned();
+    let names = batch.names.iter().cloned().chain(results.iter().map(|(name, _)| named(name).into())).collect();
+    let columns = batch.columns.into_iter().chain(results.into_iter().map(|(_, column)| column)).collect();
+    Batch { names, columns, ..batch }
+}

@@ -1,0 +1,151 @@
+//! `Outputs/Y.json` and its `Local_Y.json`: where the rows of an output go.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::{Folder, JobError, Note, local_sibling};
+
+/// Where an output's rows go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputTarget {
+    /// The embedded document store: the default.
+    Store,
+    /// The live page's feed, with what the page shows of it (the `Page` block, as the feed reads it).
+    Feed(Option<serde_json::Value>),
+    /// A file of JSON lines, relative to the data directory.
+    JsonLines {
+        /// Its path.
+        path: String,
+    },
+    /// Cosmos DB.
+    Cosmos(CosmosSettings),
+}
+
+/// How to reach a Cosmos DB container.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CosmosSettings {
+    /// The account's address: `https://ACCOUNT.documents.azure.com:443/`.
+    pub endpoint: String,
+    /// The account's key; from `TAMIS_COSMOS_KEY` when the file has none. Never printed.
+    pub key: Option<String>,
+    /// The database.
+    pub database: String,
+    /// The container.
+    pub container: String,
+    /// The column that is the partition key.
+    pub partition_key: String,
+    /// The column that is the document's id, when one is named.
+    pub document_id: Option<String>,
+}
+
+impl fmt::Debug for CosmosSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CosmosSettings")
+            .field("endpoint", &self.endpoint)
+            .field("key", &self.key.as_ref().map(|_| "***"))
+            .field("database", &self.database)
+            .field("container", &self.container)
+            .field("partition_key", &self.partition_key)
+            .field("document_id", &self.document_id)
+            .finish()
+    }
+}
+
+/// One output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputSettings {
+    /// Its name in the query.
+    pub name: String,
+    /// Where its rows go.
+    pub target: OutputTarget,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct File {
+    #[serde(alias = "OutputAlias")]
+    name: Option<String>,
+    data_source_type: String,
+    document_db_properties: Option<DocumentDb>,
+    file_path: Option<String>,
+    page: Option<serde_json::Value>,
+    endpoint: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct DocumentDb {
+    account_id: Option<String>,
+    account_key: Option<String>,
+    database: Option<String>,
+    #[serde(alias = "CollectionNamePattern")]
+    container_name: Option<String>,
+    partition_key: Option<String>,
+    document_id: Option<String>,
+}
+
+pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Note>) -> Result<OutputSettings, JobError> {
+    let cloud: File = folder.json(path)?;
+    let local_path = local_sibling(path);
+    let local: Option<File> =
+        if folder.exists(&local_path) && !folder.is_blank(&local_path)? { Some(folder.json(&local_path)?) } else { None };
+    let setting = |file: &str, message: String| JobError::Setting { file: folder.shown(file), message };
+    let name = cloud.name.clone().ok_or_else(|| setting(path, "the output has no Name".to_owned()))?;
+    let target = match &local {
+        Some(local) => match plain(&local.data_source_type).as_str() {
+            "embeddedstore" => OutputTarget::Store,
+            "livefeed" => OutputTarget::Feed(local.page.clone()),
+            "jsonlines" => OutputTarget::JsonLines { path: local.file_path.clone().unwrap_or_else(|| format!("outputs/{name}.jsonl")) },
+            kind if is_cosmos(kind) => OutputTarget::Cosmos(cosmos(&cloud, local).map_err(|message| setting(&local_path, message))?),
+            _ => {
+                let message = format!(
+                    "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines' or 'Cosmos DB' is expected",
+                    local.data_source_type
+                );
+                return Err(setting(&local_path, message));
+            }
+        },
+        None => match plain(&cloud.data_source_type).as_str() {
+            "powerbi" => OutputTarget::Feed(None),
+            kind if is_cosmos(kind) => OutputTarget::Store,
+            _ => {
+                let message = format!("DataSourceType '{}' is written to the embedded store here.", cloud.data_source_type);
+                notes.push(Note { file: path.to_owned(), message });
+                OutputTarget::Store
+            }
+        },
+    };
+    Ok(OutputSettings { name, target })
+}
+
+fn plain(kind: &str) -> String {
+    kind.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase()
+}
+
+fn is_cosmos(kind: &str) -> bool {
+    matches!(kind, "cosmosdb" | "azurecosmosdb" | "documentdb")
+}
+
+fn cosmos(cloud: &File, local: &File) -> Result<CosmosSettings, String> {
+    let nothing = DocumentDb::default();
+    let (cloud, own) =
+        (cloud.document_db_properties.as_ref().unwrap_or(&nothing), local.document_db_properties.as_ref().unwrap_or(&nothing));
+    let pick =
+        |field: fn(&DocumentDb) -> &Option<String>| field(own).clone().or_else(|| field(cloud).clone()).filter(|text| !text.is_empty());
+    let need = |field: fn(&DocumentDb) -> &Option<String>, name: &str| {
+        pick(field).ok_or_else(|| format!("DocumentDbProperties.{name} is missing"))
+    };
+    let endpoint = match &local.endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None => format!("https://{}.documents.azure.com:443/", need(|db| &db.account_id, "AccountId")?),
+    };
+    Ok(CosmosSettings {
+        endpoint,
+        key: pick(|db| &db.account_key),
+        database: need(|db| &db.database, "Database")?,
+        container: need(|db| &db.container_name, "ContainerName")?,
+        partition_key: need(|db| &db.partition_key, "PartitionKey")?,
+        document_id: pick(|db| &db.document_id),
+    })
+}

@@ -1,0 +1,214 @@
+//! The second half of the running job: rows out to the sinks, then one transaction with the documents, the dead
+//! letters, the live page's figures and the checkpoint. What is behind a checkpoint is in every output.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use backon::{BlockingRetryable, ExponentialBuilder};
+use tokio::sync::watch;
+
+use crate::batch::{Batch, DocumentKeys, write_row};
+use crate::fault::{Fault, Rejected, Retry};
+use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
+use crate::store::{Checkpoint, DeadLetter, Store};
+use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
+
+use super::Status;
+use super::compute::Unit;
+use super::graph::Rows;
+use super::measure as names;
+use super::outputs::{Output, Target};
+
+/// The page is told at most so often.
+const PUBLISH: Duration = Duration::from_millis(250);
+/// Units that wait are written together, up to so many rows.
+const MAX_ROWS: usize = 65_536;
+/// The first wait before a refused write is tried again, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// The state's key for the live page's figures.
+pub(super) const PAGE_STATE: &str = "page";
+
+/// Writes what [`super::compute`] made.
+#[derive(Debug)]
+pub(super) struct Commit {
+    pub(super) store: Store,
+    pub(super) outputs: Vec<Output>,
+    pub(super) feed: Feed,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) job: JobState,
+    pub(super) model: Option<ModelState>,
+    pub(super) rate: RateMeter,
+    pub(super) rates: Rates,
+    /// The last one that was committed.
+    pub(super) watermark: Timestamp,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+impl Commit {
+    /// Runs until the other half is done.
+    ///
+    /// # Errors
+    /// What stops the job.
+    pub(super) fn run(mut self, units: &Receiver<Unit>) -> Result<(), Fault> {
+        self.publish();
+        let mut published = Instant::now();
+        loop {
+            match units.recv_timeout(PUBLISH.saturating_sub(published.elapsed())) {
+                Ok(first) => {
+                    self.take(first, units)?;
+                    if published.elapsed() < PUBLISH {
+                        continue;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.publish();
+                    return Ok(());
+                }
+            }
+            self.publish();
+            published = Instant::now();
+        }
+    }
+
+    /// Writes a unit and those that wait behind it.
+    fn take(&mut self, first: Unit, units: &Receiver<Unit>) -> Result<(), Fault> {
+        let Unit { rows, dead_letters, mut checkpoint, mut events, mut backlog } = first;
+        let mut work = Work::default();
+        self.sort(rows, dead_letters, &mut work);
+        while work.rows < MAX_ROWS
+            && let Ok(next) = units.try_recv()
+        {
+            (checkpoint, backlog) = (next.checkpoint, next.backlog);
+            events += next.events;
+            self.sort(next.rows, next.dead_letters, &mut work);
+        }
+        self.write_sinks(&mut work)?;
+        for (output, batch) in &work.feed {
+            self.feed.add(output, batch);
+        }
+        let (documents, dead_letters) = self.retried(|this| this.transaction(&work, &checkpoint))?;
+        metrics::counter!(names::OUTPUT_EVENTS).increment(work.rows as u64);
+        metrics::counter!(names::ERRORS).increment(dead_letters);
+        metrics::gauge!(names::BACKLOG).set(backlog as f64);
+        self.job.documents += documents;
+        self.job.dead_letters += dead_letters;
+        self.rates.backlog = backlog;
+        self.rate.add(self.clock.now(), events);
+        self.watermark = checkpoint.watermark;
+        Ok(())
+    }
+
+    fn sort(&self, rows: Vec<Rows>, dead_letters: Vec<DeadLetter>, work: &mut Work) {
+        work.dead_letters.extend(dead_letters);
+        for Rows { output, branch, batch } in rows {
+            let keys = DocumentKeys::of(&batch, branch);
+            work.rows += batch.rows();
+            match &self.outputs[output].target {
+                Target::Store => work.documents.push((output, keys, batch)),
+                Target::Feed => work.feed.push((self.outputs[output].name.clone(), batch)),
+                Target::Sink(_) => work.sinks.push((output, keys, batch)),
+            }
+        }
+    }
+
+    /// Sinks acknowledge before the checkpoint passes. A row that a sink can never take is a dead letter.
+    fn write_sinks(&mut self, work: &mut Work) -> Result<(), Fault> {
+        let now = self.clock.now();
+        for (output, keys, batch) in &work.sinks {
+            let rejected = self.retried(|this| match &mut this.outputs[*output].target {
+                Target::Sink(sink) => sink.write(batch, keys),
+                Target::Store | Target::Feed => Ok(Vec::new()),
+            })?;
+            let name = &self.outputs[*output].name;
+            work.dead_letters.extend(rejected.into_iter().map(|rejected| unwritten(name, rejected, batch, now)));
+        }
+        for output in 0..self.outputs.len() {
+            self.retried(|this| match &mut this.outputs[output].target {
+                Target::Sink(sink) => sink.flush(),
+                Target::Store | Target::Feed => Ok(()),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// One transaction. Answers how many documents and dead letters are new.
+    fn transaction(&mut self, work: &Work, checkpoint: &Checkpoint) -> Result<(u64, u64), Fault> {
+        let mut unit = self.store.begin()?;
+        let mut documents = 0;
+        for (output, keys, batch) in &work.documents {
+            documents += unit.put_documents(&self.outputs[*output].name, keys, batch)?;
+        }
+        let dead_letters = unit.put_dead_letters(&work.dead_letters)?;
+        if !work.feed.is_empty() {
+            unit.set_state(PAGE_STATE, &self.feed.save())?;
+        }
+        unit.set_checkpoint(checkpoint)?;
+        unit.commit()?;
+        Ok((documents, dead_letters))
+    }
+
+    /// Tries until it works, as long as the fault is one that may pass and nobody asks to stop.
+    fn retried<T>(&mut self, mut action: impl FnMut(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        let (stop, status) = (Arc::clone(&self.stop), self.status.clone());
+        let this = std::cell::RefCell::new(self);
+        let done = (|| action(*this.borrow_mut()))
+            .retry(ExponentialBuilder::default().with_min_delay(RETRY.0).with_max_delay(RETRY.1).with_jitter().without_max_times())
+            .when(|fault: &Fault| fault.retry == Retry::Backoff && !stop.load(Ordering::Relaxed))
+            .notify(|fault, wait| {
+                tracing::error!(%fault, ?wait, "Output refuses; trying again.");
+                status.send_replace(Status::Waiting(fault.to_string()));
+            })
+            .call();
+        if matches!(*status.borrow(), Status::Waiting(_)) && done.is_ok() {
+            status.send_replace(Status::Running);
+        }
+        done
+    }
+
+    /// Tells the page and the metrics.
+    fn publish(&mut self) {
+        let now = self.clock.now();
+        // Before the first event there is no watermark.
+        if self.watermark.0 > 0 {
+            self.rates.watermark_delay_seconds = (now.0 - self.watermark.0).max(0) as f64 / TICKS_PER_SECOND as f64;
+            metrics::gauge!(names::WATERMARK_DELAY).set(self.rates.watermark_delay_seconds);
+        }
+        self.rates.events_per_second = self.rate.rate(now);
+        let around = Around { time: now, job: self.job.clone(), model: self.model.clone(), rates: self.rates };
+        self.feed.publish(&around);
+    }
+}
+
+/// What is written together.
+#[derive(Debug, Default)]
+struct Work {
+    rows: usize,
+    documents: Vec<(usize, DocumentKeys, Batch)>,
+    feed: Vec<(String, Batch)>,
+    sinks: Vec<(usize, DocumentKeys, Batch)>,
+    dead_letters: Vec<DeadLetter>,
+}
+
+/// The dead letter of a row that an output can never take: the row as JSON.
+fn unwritten(output: &str, rejected: Rejected, batch: &Batch, now: Timestamp) -> DeadLetter {
+    let row = (0..batch.rows()).find(|row| batch.row_id(*row) == rejected.origin && rejected.origin.is_some());
+    let mut body = Vec::new();
+    if let Some(row) = row {
+        write_row(batch, row, &mut body);
+    }
+    DeadLetter {
+        input: String::new(),
+        origin: rejected.origin,
+        time: row.map_or(now, |row| batch.times[row]),
+        recorded: now,
+        step: format!("output {output}"),
+        reason: rejected.reason,
+        model: String::new(),
+        body,
+    }
+}

@@ -1,0 +1,130 @@
+//! The running job: the only place that knows all rooms. It moves batches from one to the next.
+//!
+//! Two threads, joined by a bounded queue: [`compute`] reads, decodes and runs the query; [`commit`] writes. While one
+//! unit of work becomes durable, the next is computed.
+//!
+//! - [`start`](Job::start): a project becomes a running job, or a fault that names file and line
+//! - `reader`: one partition of one input
+//! - `stamp`: the time of each row
+//! - `graph`: the query's steps and windows
+//! - `functions`: `udf.…` calls, answered by the sandbox
+//! - `outputs`: what each `INTO` opens
+//! - `measure`: the metrics' names
+
+mod commit;
+mod compute;
+mod functions;
+mod graph;
+mod measure;
+mod outputs;
+mod reader;
+mod stamp;
+mod start;
+
+pub use functions::built_in as built_in_function;
+pub use start::Settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::fault::Fault;
+use crate::job::Note;
+use crate::sink::feed::{PageState, Rows};
+use crate::source::Log;
+use crate::udf::Function;
+
+/// How the job is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Events are processed as they come.
+    Running,
+    /// An output refuses for now; it is tried again. Nothing is lost meanwhile: events wait in the log.
+    Waiting(String),
+    /// It was stopped, or its files were read to their end.
+    Ended,
+    /// It cannot go on.
+    Failed(String),
+}
+
+/// A running job.
+#[derive(Debug)]
+pub struct Job {
+    name: String,
+    data_dir: PathBuf,
+    log: Log,
+    function: Option<Function>,
+    page: watch::Receiver<Arc<PageState>>,
+    rows: Rows,
+    status: watch::Receiver<Status>,
+    notes: Vec<Note>,
+    stop: Arc<AtomicBool>,
+    done: Option<oneshot::Receiver<Result<(), Fault>>>,
+}
+
+impl Job {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its log and store are.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The log that its hubs are in.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The function that the page shows; `None` when the job has none.
+    pub fn function(&self) -> Option<&Function> {
+        self.function.as_ref()
+    }
+
+    /// What the page shows, as it changes.
+    pub fn page(&self) -> watch::Receiver<Arc<PageState>> {
+        self.page.clone()
+    }
+
+    /// The last rows of the feed outputs.
+    pub fn rows(&self) -> Rows {
+        self.rows.clone()
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// What the project says that a local run does not use.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Asks it to stop after the work at hand. Everything that was read is written.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Why it could not go on.
+    pub async fn ended(&mut self) -> Result<(), Fault> {
+        // It stays in place until it has an answer: the caller may stop waiting and come back.
+        let Some(done) = &mut self.done else { return Ok(()) };
+        let ended = done.await.unwrap_or_else(|_| Err(Fault::internal("the job's threads are gone")));
+        self.done = None;
+        ended
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

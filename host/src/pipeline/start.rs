@@ -1,0 +1,258 @@
+//! From a project to a running job. Everything that can be wrong with a job is found here, before the first event.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::thread;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::fault::Fault;
+use crate::job::{InputFormat, InputSettings, InputSource, Project};
+use crate::query::{Catalog, Columns, InputPlan, Plan, Script, compile};
+use crate::sink::feed::{Feed, JobState, ModelState, RateMeter, Rates};
+use crate::source::{Decoder, FileFormat, FileSource, Format, Header, HubSettings, Log, Wanted};
+use crate::store::{Checkpoint, Store};
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::udf::{Limits, Sandbox};
+use crate::window::Watermarks;
+
+use super::commit::{Commit, PAGE_STATE};
+use super::compute::{Compute, Unit};
+use super::functions::{Bound, Calls};
+use super::graph::Graph;
+use super::reader::{Place, Reader};
+use super::{Job, Status, measure, outputs};
+
+/// Units that may wait between the two halves.
+const QUEUE: usize = 4;
+
+/// How a job is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where its log and store are.
+    pub data_dir: PathBuf,
+    /// What its functions may cost.
+    pub limits: Limits,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Settings {
+    /// The usual ones.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into(), limits: Limits::default(), clock: Arc::new(SystemClock) }
+    }
+}
+
+impl Job {
+    /// Starts a job; must be called within the async runtime.
+    ///
+    /// # Errors
+    /// What is wrong with the project (with file, line and column), its functions, its outputs or its data.
+    pub fn start(project: Project, settings: Settings) -> Result<Self, Fault> {
+        measure::describe();
+        let sandbox = Sandbox::new(settings.limits.clone())?;
+        let calls = Calls::load(&project, &sandbox)?;
+        let plan = plan(&project, &calls)?;
+        let shown = calls.first(&project).cloned();
+        let page = outputs::page(&project)?;
+
+        let store = Store::open(&settings.data_dir)?;
+        let log = Log::open(&settings.data_dir.join("log"), &hubs(&project)?, Arc::clone(&settings.clock))?;
+        let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
+        let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
+        let arrivals = arrivals(&project, &plan, &log);
+        let graph = Graph::new(plan, calls);
+        let outputs = outputs::open(&project, &graph.outputs, &settings.data_dir)?;
+        let feed = match store.state(PAGE_STATE)? {
+            Some(saved) => Feed::restore(page, &saved)?,
+            None => Feed::new(page)?,
+        };
+
+        let stop = Arc::new(AtomicBool::new(false));
+        let (status, status_seen) = watch::channel(Status::Running);
+        let (page, rows) = (feed.state(), feed.rows());
+        let compute = Compute {
+            graph,
+            watermarks: Watermarks::new(readers.len()),
+            readers,
+            config: project.config.clone(),
+            clock: Arc::clone(&settings.clock),
+            released: checkpoint.watermark,
+            arrivals,
+        };
+        let job = JobState {
+            name: project.name.clone(),
+            started: settings.clock.now().to_string(),
+            documents: store.documents()?,
+            dead_letters: store.dead_letters()?,
+        };
+        let commit = Commit {
+            store,
+            outputs,
+            feed,
+            clock: Arc::clone(&settings.clock),
+            job,
+            model: shown.as_ref().map(model),
+            rate: RateMeter::default(),
+            rates: Rates::default(),
+            watermark: checkpoint.watermark,
+            status: status.clone(),
+            stop: Arc::clone(&stop),
+        };
+        let done = run(compute, commit, &stop, status)?;
+        Ok(Self {
+            name: project.name,
+            data_dir: settings.data_dir,
+            log,
+            function: shown.map(|bound| bound.module),
+            page,
+            rows,
+            status: status_seen,
+            notes: project.notes,
+            stop,
+            done: Some(done),
+        })
+    }
+}
+
+/// Compiles the project's script against its inputs, outputs and functions.
+fn plan(project: &Project, calls: &Calls) -> Result<Plan, Fault> {
+    let catalog = Catalog {
+        inputs: project.inputs.iter().map(|input| input.name.clone()).collect(),
+        outputs: Some(project.outputs.iter().map(|output| output.name.clone()).collect()),
+        functions: calls.infos(),
+    };
+    Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog)?)
+}
+
+/// Starts the two threads and a third that waits for both.
+fn run(
+    compute: Compute,
+    commit: Commit,
+    stop: &Arc<AtomicBool>,
+    status: watch::Sender<Status>,
+) -> Result<oneshot::Receiver<Result<(), Fault>>, Fault> {
+    let (units, waiting) = mpsc::sync_channel::<Unit>(QUEUE);
+    let (done, ended) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let cannot = |error: std::io::Error| Fault::internal(format!("a thread cannot be started: {error}"));
+    let stop = Arc::clone(stop);
+    let reading = thread::Builder::new().name("compute".to_owned()).spawn(move || compute.run(&units, &stop, &runtime)).map_err(cannot)?;
+    let writing = thread::Builder::new().name("commit".to_owned()).spawn(move || commit.run(&waiting)).map_err(cannot)?;
+    let wait = move || {
+        // When one half ends, the queue closes and the other ends, too.
+        let written = joined(writing);
+        let result = joined(reading).and(written);
+        status.send_replace(match &result {
+            Ok(()) => Status::Ended,
+            Err(fault) => Status::Failed(fault.to_string()),
+        });
+        let _nobody_waits = done.send(result);
+    };
+    thread::Builder::new().name("job".to_owned()).spawn(wait).map_err(cannot)?;
+    Ok(ended)
+}
+
+fn joined(half: thread::JoinHandle<Result<(), Fault>>) -> Result<(), Fault> {
+    half.join().unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Fault::internal(format!("a thread of the job panicked: {}; please report it", what.unwrap_or_default())))
+    })
+}
+
+/// The hubs of all inputs; two inputs may read the same one.
+fn hubs(project: &Project) -> Result<Vec<HubSettings>, Fault> {
+    let mut hubs: Vec<HubSettings> = Vec::new();
+    for input in &project.inputs {
+        let InputSource::Log { hub, partitions } = &input.source else { continue };
+        match hubs.iter().find(|known| known.name.eq_ignore_ascii_case(hub)) {
+            Some(known) if known.partitions != *partitions => {
+                let message = format!("input '{}' wants hub '{hub}' with {partitions} partitions, another input with {}", input.name, known.partitions);
+                return Err(Fault::job(message));
+            }
+            Some(_) => {}
+            None => hubs.push(HubSettings { name: hub.clone(), partitions: *partitions }),
+        }
+    }
+    Ok(hubs)
+}
+
+fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, settings: &Settings) -> Result<Vec<Reader>, Fault> {
+    let mut readers = Vec::new();
+    for (index, input) in plan.inputs.iter().enumerate() {
+        let from = input_settings(project, input)?;
+        let mut add = |partition, place, format, from_start: bool| {
+            let known = checkpoint.partition(&from.name, partition);
+            let committed = known.map_or(0, |known| known.committed);
+            let next = if from_start { 0 } else { known.map_or(0, |known| known.replay_from) };
+            let decoder = Decoder::new(wanted(&input.columns), format, index).with_clock(Arc::clone(&settings.clock));
+            readers.push(Reader { input: index, name: from.name.clone(), partition, place, decoder, next, committed });
+        };
+        match &from.source {
+            InputSource::Log { hub, .. } => {
+                let partitions = log.hub(hub)?.partitions();
+                for partition in 0..partitions {
+                    add(partition, Place::Log { log: log.clone(), hub: hub.clone() }, log_format(from.format), false);
+                }
+            }
+            InputSource::File { path } => {
+                let path = project.folder.path(path).ok_or_else(|| Fault::job(format!("input '{}' has no file here", from.name)))?;
+                let source = FileSource::open(&path, file_format(from.format), false, settings.clock.as_ref())?;
+                let format = source.format().clone();
+                add(0, Place::File { source: Box::new(source), finished: false }, format, true);
+            }
+        }
+    }
+    Ok(readers)
+}
+
+fn arrivals(project: &Project, plan: &Plan, log: &Log) -> Vec<watch::Receiver<u64>> {
+    let mut hubs: Vec<&str> = Vec::new();
+    for input in &plan.inputs {
+        if let Some(InputSource::Log { hub, .. }) = project.input(&input.name).map(|input| &input.source)
+            && !hubs.contains(&hub.as_str())
+        {
+            hubs.push(hub);
+        }
+    }
+    hubs.into_iter().map(|hub| log.subscribe(hub)).collect()
+}
+
+fn input_settings<'a>(project: &'a Project, input: &InputPlan) -> Result<&'a InputSettings, Fault> {
+    project.input(&input.name).ok_or_else(|| Fault::internal(format!("input '{}' has no settings", input.name)))
+}
+
+fn wanted(columns: &Columns) -> Wanted {
+    match columns {
+        Columns::Named(names) => Wanted::Columns(names.clone()),
+        Columns::All => Wanted::All,
+    }
+}
+
+fn log_format(format: InputFormat) -> Format {
+    match format {
+        InputFormat::Json => Format::Json,
+        InputFormat::Csv { delimiter } => Format::Csv { header: Header::First, delimiter, numbers: false },
+    }
+}
+
+fn file_format(format: InputFormat) -> FileFormat {
+    match format {
+        InputFormat::Json => FileFormat::Json,
+        InputFormat::Csv { delimiter } => FileFormat::Csv { delimiter },
+    }
+}
+
+fn model(bound: &Bound) -> ModelState {
+    let (module, signature) = (&bound.module, bound.module.signature());
+    ModelState {
+        name: signature.model.name.clone(),
+        version: signature.model.version.clone(),
+        sha256: module.sha256().to_owned(),
+        bytes: module.bytes().len() as u64,
+        function: bound.name.clone(),
+    }
+}

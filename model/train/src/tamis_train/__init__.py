@@ -1,0 +1,1 @@
+"""Data, training, ONNX, model card and golden vectors of the fraud model."""

