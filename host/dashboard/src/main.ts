@@ -60,7 +60,7 @@ function page(): TemplateResult {
 }
 
 function empty(): TemplateResult {
-  return html`<p class="panel empty" data-testid="empty">
+  return html`<p class="panel empty" data-test="empty">
     <b>No events yet.</b> Send some from a terminal: <code>tamis generate --rate 50 --to ${location.origin}</code>
   </p>`;
 }

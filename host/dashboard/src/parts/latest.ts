@@ -61,7 +61,7 @@ export class Latest {
         }
       </div>
       <div
-        class="scroll" role="region" aria-labelledby="latest" tabindex="0" data-testid="latest"
+        class="scroll" role="region" aria-labelledby="latest" tabindex="0" data-test="latest"
         @pointerenter=${this.#hold} @pointerleave=${this.#release} @focusin=${this.#hold} @focusout=${this.#release}
       >
         ${state && rows.length > 0 ? this.#table(state, rows, signature, chosen) : html`<p class="nothing">Nothing yet.</p>`}
@@ -107,7 +107,7 @@ export class Latest {
           const raw = pick(row, scoreColumn(state));
           return html`<tr
             class=${[flagged ? "flagged" : "", chosen === key ? "chosen" : ""].join(" ")}
-            data-testid="latest-row" data-id=${key} data-flagged=${flagged ? 1 : 0} data-score=${raw ?? ""}
+            data-test="latest-row" data-id=${key} data-flagged=${flagged ? 1 : 0} data-score=${raw ?? ""}
             @click=${() => this.#choose(row, key)}
           >
             <th scope="row" class="id">

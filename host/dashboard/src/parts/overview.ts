@@ -72,6 +72,6 @@ function figure(
 ): TemplateResult {
   return html`<div class=${tone}>
     <dt>${label}</dt>
-    <dd><span data-testid=${id} data-value=${raw ?? ""}>${text}</span>${note ? html`<small>${note}</small>` : nothing}</dd>
+    <dd><span data-test=${id} data-value=${raw ?? ""}>${text}</span>${note ? html`<small>${note}</small>` : nothing}</dd>
   </div>`;
 }

@@ -137,7 +137,7 @@ export class TryIt {
         queueMicrotask(() => this.#example(names(this.#state)[0] as string));
       else queueMicrotask(() => this.#run());
     }
-    return html`<section class="panel try" id="try" aria-labelledby="try-title" data-testid="try">
+    return html`<section class="panel try" id="try" aria-labelledby="try-title" data-test="try">
       <div class="heading">
         <h2 id="try-title">Try a ${words(state).row}</h2>
         <span class="examples">
@@ -145,7 +145,7 @@ export class TryIt {
             loaded
               ? names(state).map(
                   (it) =>
-                    html`<button type="button" data-testid=${`try-${it}`} @click=${() => this.#example(it)}>${it}</button>`,
+                    html`<button type="button" data-test=${`try-${it}`} @click=${() => this.#example(it)}>${it}</button>`,
                 )
               : nothing
           }
@@ -158,8 +158,8 @@ export class TryIt {
 
   #waiting(): TemplateResult {
     return this.#client.error === undefined
-      ? html`<p class="nothing" data-testid="try-loading">Loading the function…</p>`
-      : html`<p class="problem" role="alert" data-testid="try-unavailable">
+      ? html`<p class="nothing" data-test="try-loading">Loading the function…</p>`
+      : html`<p class="problem" role="alert" data-test="try-unavailable">
           The function cannot be loaded: ${this.#client.error}
           <button type="button" @click=${() => this.#again()}>Try again</button>
         </p>`;
@@ -189,21 +189,21 @@ export class TryIt {
         ${
           this.#error === undefined
             ? html`<p class="verdict">
-                <output data-testid="try-score" data-value=${outcome?.score ?? ""}>${outcome ? outcome.score.toFixed(4) : NONE}</output>
+                <output data-test="try-score" data-value=${outcome?.score ?? ""}>${outcome ? outcome.score.toFixed(4) : NONE}</output>
                 <span>
-                  <b data-testid="try-prediction" data-value=${outcome?.prediction ?? ""}>
+                  <b data-test="try-prediction" data-value=${outcome?.prediction ?? ""}>
                     ${outcome ? `${name(this.#flagName())} ${outcome.prediction}` : "…"}</b>
-                  <span class="quiet" data-testid="try-threshold" data-value=${threshold}>
+                  <span class="quiet" data-test="try-threshold" data-value=${threshold}>
                     ${flagged ? "at or above" : "below"} the threshold ${threshold}</span>
                 </span>
               </p>`
-            : html`<p class="problem" role="alert" data-testid="try-error">${this.#error}</p>`
+            : html`<p class="problem" role="alert" data-test="try-error">${this.#error}</p>`
         }
       </div>
       <div class="scale" aria-hidden="true" ${vars({ at, threshold })}>
         ${outcome ? html`<i class="needle"></i>` : nothing}<i class="limit"></i>
       </div>
-      <p class="compare" data-testid="try-compare" data-same=${this.#same() ?? ""}>${this.#comparison(about)}</p>
+      <p class="compare" data-test="try-compare" data-same=${this.#same() ?? ""}>${this.#comparison(about)}</p>
       ${
         this.#busy
           ? html`<p class="busy">Scoring… <button type="button" @click=${() => this.#stop()}>Stop</button></p>`
@@ -252,7 +252,7 @@ export class TryIt {
         else this.#edit(column, chosen);
       };
       return html`<div class="field">${label}
-        <select id=${id} data-testid=${id} aria-invalid=${wrong} .value=${live(text)} @change=${choose}>
+        <select id=${id} data-test=${id} aria-invalid=${wrong} .value=${live(text)} @change=${choose}>
           ${choices.map((it) => html`<option value=${it} ?selected=${it === text}>${name(it)}</option>`)}
           <option value=${OTHER}>another value…</option>
         </select></div>`;
@@ -261,7 +261,7 @@ export class TryIt {
     return html`<div class="field">${label}
       <span class="entry">
         <input
-          id=${id} data-testid=${id} type="text" spellcheck="false" aria-invalid=${wrong}
+          id=${id} data-test=${id} type="text" spellcheck="false" aria-invalid=${wrong}
           inputmode=${numeric ? "decimal" : "text"} .value=${live(text)}
           @input=${(event: Event) => this.#edit(column, (event.target as HTMLInputElement).value)}
         />
@@ -304,7 +304,7 @@ export class TryIt {
       tone = "differs";
     }
     return html`<p class="bytes">
-      <span class=${tone} data-testid="try-bytes" data-value=${here ?? ""}>${tone === "same" ? "✓ " : tone === "differs" ? "✕ " : ""}${text}</span>
+      <span class=${tone} data-test="try-bytes" data-value=${here ?? ""}>${tone === "same" ? "✓ " : tone === "differs" ? "✕ " : ""}${text}</span>
     </p>`;
   }
 }
