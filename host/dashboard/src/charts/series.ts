@@ -110,9 +110,9 @@ export class SeriesChart extends Plot {
         this.axis({
           grid: { show: false },
           size: 26,
-          space: 70,
-          values: (_plot, splits) =>
-            splits.map((value) => clock(new Date(value * 1000), (splits[1] ?? 60) - (splits[0] ?? 0) < 60)),
+          space: 62,
+          values: (_plot, splits, _axis, _space, every) =>
+            splits.map((value) => clock(new Date(value * 1000), every < 60)),
         }),
         this.axis({
           size: 48,

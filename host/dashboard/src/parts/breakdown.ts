@@ -15,7 +15,7 @@ export function breakdown(it: Breakdown, flaggedWord: string): TemplateResult {
       <thead>
         <tr>
           <th scope="col">${name(it.column)}</th>
-          <th scope="col" class="wide"><span class="unseen">bar</span></th>
+          <td class="wide" aria-hidden="true"></td>
           <th scope="col" class="number" title=${flaggedWord}>count</th>
           <th scope="col" class="number" title="Of all rows with this value">share</th>
           <th scope="col" class="unseen">of all</th>
