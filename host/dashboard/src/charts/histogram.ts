@@ -79,7 +79,7 @@ export class HistogramChart extends Plot {
           values: (_plot, splits) => splits.map((value) => String(Number(value.toFixed(2)))),
         }),
         this.axis({
-          size: 48,
+          size: 44,
           splits: (_plot, _axis, _min, max) => roundHeights(max),
           // On scales of its own kind uPlot leaves out what is no power of ten.
           filter: (_plot, splits) => splits,

@@ -61,7 +61,7 @@ export class Latest {
         }
       </div>
       <div
-        class="scroll" role="region" aria-labelledby="latest" tabindex="0"
+        class="scroll" role="region" aria-label=${`${say.latest}, table`} tabindex="0"
         @pointerenter=${this.#hold} @pointerleave=${this.#release} @focusin=${this.#hold} @focusout=${this.#release}
       >
         ${state && rows.length > 0 ? this.#table(state, rows, signature, chosen) : html`<p class="nothing">Nothing yet.</p>`}

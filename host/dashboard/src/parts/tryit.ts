@@ -329,12 +329,11 @@ function kind(column: Column): string {
 /** The function speaks of rows and of the query's types; the form has one row, and says "whole number". */
 function plain(error: string): string {
   return error
-    .replace(/^row 1, /, "")
-    .replace(
-      /(float|bigint|nvarchar\(max\)|bit)(?= (?:is|was) )/g,
-      (type) => KINDS[type as keyof typeof KINDS],
-    )
-    .replace(/(float|bigint) (?=\S)/g, "");
+    .replace(/^row 1, column '([^']*)'/, (_, column: string) => name(column))
+    .replace(/(float|bigint) (?=[-+\d]|NaN|inf)/gi, "")
+    .replace(/(float|bigint)(?= (is|beyond) )/g, (type) => `a ${KINDS[type as keyof typeof KINDS]}`)
+    .replace("nvarchar(max) is", "text is")
+    .replace("bit is", "true or false is");
 }
 
 /** What was typed, as JSON would carry it. Text in a number's place stays text, for the function to judge. */
