@@ -110,7 +110,8 @@ export class SeriesChart extends Plot {
         this.axis({
           grid: { show: false },
           size: 26,
-          space: 62,
+          // From six minutes on there is room for no seconds, and the labels are shorter.
+          space: (_plot, _axis, from, to) => (to - from < 360 ? 62 : 46),
           incrs: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400],
           values: (_plot, splits, _axis, _space, every) =>
             splits.map((value) => clock(new Date(value * 1000), every < 60)),

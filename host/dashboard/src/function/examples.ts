@@ -33,14 +33,14 @@ function seen(name: ExampleName, state: State, signature: Signature): Row | unde
   return name === "flagged" ? rows.at(-1) : rows[Math.floor(rows.length / 2)];
 }
 
-/** Of many rows drawn by the columns' types and categories, one with an ordinary or with the highest score. */
+/** Of many rows drawn by the columns' types and categories, one with a low or with the highest score. */
 async function drawn(name: ExampleName, signature: Signature, client: FunctionClient): Promise<Rows[number]> {
   const rows = Array.from({ length: DRAWS }, () =>
     Object.fromEntries(signature.columns.map((column) => [column.name, draw(column)])),
   );
   const { scores } = await client.score(rows);
   const order = rows.map((_, index) => index).sort((one, other) => (scores[one] ?? 0) - (scores[other] ?? 0));
-  const at = order[name === "flagged" ? DRAWS - 1 : Math.floor(DRAWS / 4)] ?? 0;
+  const at = order[name === "flagged" ? DRAWS - 1 : Math.floor(DRAWS / 50)] ?? 0;
   return rows[at] ?? {};
 }
 

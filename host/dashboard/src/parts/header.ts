@@ -35,7 +35,7 @@ export function header(
   loaded: Loaded | undefined,
   copy: (text: string) => void,
 ): TemplateResult {
-  const since = connection === "reconnecting" && state ? `, numbers of ${clock(new Date(state.time))}` : "";
+  const since = connection === "reconnecting" && state ? `numbers of ${clock(new Date(state.time))}` : "";
   return html`<header class="top">
     <div class="brand">
       <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">${mark}</svg>

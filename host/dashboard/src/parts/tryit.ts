@@ -302,7 +302,7 @@ export class TryIt {
   #bytes(state: State | undefined): TemplateResult {
     const here = this.#client.loaded?.sha256;
     const host = state?.model?.sha256;
-    const speed = this.#outcome ? ` · ${this.#outcome.milliseconds.toFixed(1)} ms` : "";
+    const speed = this.#outcome ? ` · ${milliseconds(this.#outcome.milliseconds)}` : "";
     let text: string;
     let tone = "";
     if (here === undefined) text = "Nothing you type leaves this page.";
@@ -318,6 +318,11 @@ export class TryIt {
       <span class=${tone} data-test="tryit-bytes" data-value=${here ?? ""}>${tone === "same" ? "✓ " : tone === "differs" ? "✕ " : ""}${text}</span>
     </p>`;
   }
+}
+
+/** Browsers' clocks tick in tenths of a millisecond. */
+function milliseconds(value: number): string {
+  return value < 0.1 ? "under 0.1 ms" : `${value.toFixed(1)} ms`;
 }
 
 const KINDS = { float: "number", bigint: "whole number", "nvarchar(max)": "text", bit: "true or false" };
