@@ -1,14 +1,17 @@
 // A stand-in for the host, for working on the page without building it: serves dist/, a made-up feed, the
 // function's files from target/udf, and the doors that tests/browser uses. Nothing here is in the product.
-// usage: node dev/feed.mjs [--port 8401] [--rate 40] [--start 0]
+// usage: node dev/feed.mjs [--port 8401] [--rate 40] [--start 0] [--count N] [--bare] [--documents FILE]
+// --start made-up events of the past, --count then stops after that many; --bare without the job's words;
+// --documents keeps the documents in FILE as JSON lines, and starts with those that are there.
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
-import { dirname, extname, join, normalize } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { CSP, site } from "./site.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({
@@ -16,31 +19,22 @@ const { values } = parseArgs({
     port: { type: "string", default: "8401" },
     rate: { type: "string", default: "40" },
     start: { type: "string", default: "0" },
+    count: { type: "string", default: "" },
     bare: { type: "boolean", default: false },
+    documents: { type: "string", default: "" },
     udf: { type: "string", default: process.env.TAMIS_UDF ?? join(here, "../../../target/udf") },
   },
 });
-const dist = join(here, "../dist");
 const udf = createRequire(import.meta.url)(join(values.udf, "nodejs/tamis_udf.js"));
 const wasm = readFileSync(join(values.udf, "tamis_udf.wasm"));
 const glue = readFileSync(join(values.udf, "web/tamis_udf.js"));
 const signature = udf.signature();
 
-const CSP =
-  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
-  "connect-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
-const TYPES = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript",
-  ".css": "text/css",
-  ".svg": "image/svg+xml",
-};
-
 // --- the made-up job ---
 
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const CATEGORIES = ["food_store", "restaurant", "dress_store", "tech_store", "big_purchase"];
-const AMOUNTS = [25, 50, 75, 100, 150, 200, 300];
+const AMOUNTS = [0, 25, 50, 75, 100, 125, 150, 200, 300];
 const WINDOW_MS = 10_000;
 
 let nextId = 1001000;
@@ -111,6 +105,7 @@ function accept(event, time = Date.now()) {
   const { id, ...columns } = rest;
   const document = { id, date_of_transact: date, ...columns, prediction, score };
   documents.push(document);
+  if (values.documents) appendFileSync(values.documents, `${JSON.stringify(document)}\n`);
   recent.push(time);
   const end = Math.ceil((time + 1) / WINDOW_MS) * WINDOW_MS;
   const window = windows.get(end) ?? {};
@@ -130,13 +125,23 @@ function tally(title, column, labels, indexOf) {
   return { title, column, labels, all, flagged };
 }
 
+/** As the host does it: what lies outside the edges is shown once it occurs. */
+function tallyBins(title, column, edges) {
+  const bins = edges.slice(1).map((edge, at) => `${edges[at]}–${edge}`);
+  const labels = [`under ${edges[0]}`, ...bins, `${edges.at(-1)} and more`];
+  const counted = tally(title, column, labels, (value) => edges.filter((edge) => edge <= value).length);
+  const shown = (_, at) => counted.all[at] > 0 || (at > 0 && at <= bins.length);
+  return Object.fromEntries(
+    Object.entries(counted).map(([key, it]) => [key, Array.isArray(it) ? it.filter(shown) : it]),
+  );
+}
+
 function state() {
   const now = Date.now();
   recent = recent.filter((time) => time > now - 5000);
   const flagged = documents.reduce((sum, document) => sum + document.prediction, 0);
   const counts = Array(20).fill(0);
   for (const { score } of documents) counts[Math.min(19, Math.floor(score * 20))]++;
-  const bins = AMOUNTS.map((edge, at) => `${AMOUNTS[at - 1] ?? 0}–${edge}`);
   const words = {
     flagged: "Predicted frauds",
     share: "Share of fraud",
@@ -172,9 +177,7 @@ function state() {
     },
     breakdowns: [
       tally("Predicted frauds by day of week", "day_of_week", DAYS, (value) => DAYS.indexOf(value)),
-      tally("Predicted frauds by amount", "amount", ["below 0", ...bins, "over 300"], (value) =>
-        value < 0 ? 0 : 1 + (AMOUNTS.findIndex((edge) => value < edge) + 1 || AMOUNTS.length + 1) - 1,
-      ),
+      tallyBins("Predicted frauds by amount", "amount", AMOUNTS),
       tally(
         "Predicted frauds by month",
         "month",
@@ -202,7 +205,7 @@ function state() {
       },
     ],
     latest: documents.slice(-20).reverse(),
-    ...(values.bare ? {} : { words }),
+    ...(values.bare ? {} : { title: "Card transactions", words }),
   };
 }
 
@@ -221,11 +224,17 @@ const rate = Number(values.rate);
 let owed = 0;
 setInterval(() => {
   owed += rate / 20;
-  for (; owed >= 1; owed--) {
+  for (; owed >= 1 && documents.length < (Number(values.count) || Infinity); owed--) {
     accept(transaction());
     dirty = true;
   }
 }, 50);
+
+if (values.documents && existsSync(values.documents)) {
+  const lines = readFileSync(values.documents, "utf8").trim().split("\n").filter(Boolean);
+  for (const line of lines) documents.push(JSON.parse(line));
+  nextId += lines.length;
+}
 
 // Events of the past, so that a screenshot has something to show.
 const past = Number(values.start);
@@ -270,12 +279,7 @@ const server = createServer((request, response) => {
   } else if (pathname === "/api/documents") {
     send(200, "application/x-ndjson", documents.map((document) => `${JSON.stringify(document)}\n`).join(""));
   } else {
-    const file = normalize(pathname === "/" ? "/index.html" : pathname);
-    try {
-      send(200, TYPES[extname(file)] ?? "application/octet-stream", readFileSync(join(dist, file)));
-    } catch {
-      send(404, "application/json", JSON.stringify({ error: { code: "NotFound", message: pathname } }));
-    }
+    site(pathname, response);
   }
 });
 server.listen(Number(values.port), "127.0.0.1", () =>

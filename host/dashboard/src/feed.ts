@@ -4,7 +4,10 @@ import { parse, type State } from "./state.ts";
 
 export type Connection = "connecting" | "live" | "reconnecting";
 
-const REOPEN_MS = 1000;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 8000;
+/** A connection can die without a word, as on a laptop that slept. Opening anew costs one state. */
+const SILENCE_MS = 60_000;
 
 export class Feed {
   connection: Connection = "connecting";
@@ -13,6 +16,7 @@ export class Feed {
   readonly #changed: () => void;
   #source: EventSource | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wait = FIRST_WAIT_MS;
 
   constructor(url: string, changed: () => void) {
     this.#url = url;
@@ -23,22 +27,36 @@ export class Feed {
   }
 
   open(): void {
-    clearTimeout(this.#timer);
     this.#source?.close();
     const source = new EventSource(this.#url);
     this.#source = source;
+    this.#openAgainAfter(SILENCE_MS);
     source.addEventListener("state", (event: MessageEvent<string>) => {
-      this.state = parse(event.data);
+      this.#wait = FIRST_WAIT_MS;
+      this.#openAgainAfter(SILENCE_MS);
+      try {
+        this.state = parse(event.data);
+      } catch (error) {
+        console.error("The feed sent a state that cannot be read.", error);
+        return;
+      }
       this.#become("live");
     });
     source.onerror = () => {
-      this.#become(this.state ? "reconnecting" : "connecting");
+      if (source !== this.#source) return;
       // The browser tries again after a broken connection, but gives up after an answer that is no stream
       // (a proxy's 502 while the host starts).
-      if (source.readyState === EventSource.CLOSED && source === this.#source) {
-        this.#timer = setTimeout(() => this.open(), REOPEN_MS);
+      if (source.readyState === EventSource.CLOSED) {
+        this.#openAgainAfter(this.#wait);
+        this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
       }
+      this.#become(this.state ? "reconnecting" : "connecting");
     };
+  }
+
+  #openAgainAfter(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.open(), milliseconds);
   }
 
   #become(connection: Connection): void {

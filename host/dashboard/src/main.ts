@@ -18,11 +18,17 @@ const tryIt = new TryIt(client, draw);
 const latest = new Latest(draw, (row, key) => feed.state && tryIt.choose(row, key, feed.state));
 const feed = new Feed("/feed", changed);
 let frame = 0;
+let connection = feed.connection;
 
 function changed(): void {
   const state = feed.state;
-  if (state?.model) client.use(state.model.sha256);
-  document.title = state ? `${state.job.name} · Tamis` : "Tamis";
+  if (state?.model) {
+    // What could not be loaded while the host was away is there again with it.
+    if (connection !== "live" && feed.connection === "live" && client.error !== undefined) client.reload();
+    client.use(state.model.sha256);
+  }
+  connection = feed.connection;
+  document.title = state ? `${state.title ?? state.job.name} · Tamis` : "Tamis";
   draw();
 }
 
@@ -52,7 +58,7 @@ function page(): TemplateResult {
                 ${state.histogram ? histogram(state.histogram, signature?.threshold, say.mark) : nothing}
               </div>
               <div class="breakdowns">${state.breakdowns.map((it) => breakdown(it, say.flagged))}</div>
-              <div class="rows">${latest.render(state, signature, tryIt.chosen)}${tryIt.render(state)}</div>`
+              <div class="rows">${latest.render(state, signature, tryIt.chosen)}${state.model ? tryIt.render(state) : nothing}</div>`
           : nothing
       }
     </main>
@@ -60,7 +66,7 @@ function page(): TemplateResult {
 }
 
 function empty(): TemplateResult {
-  return html`<p class="panel empty" data-testid="empty">
+  return html`<p class="panel empty" data-test="empty">
     <b>No events yet.</b> Send some from a terminal: <code>tamis generate --rate 50 --to ${location.origin}</code>
   </p>`;
 }

@@ -46,14 +46,11 @@ export interface Words {
   row?: string;
 }
 
-export interface Example {
-  name: string;
-  row: Row;
-}
-
 export interface State {
   seq: number;
   time: string;
+  /** What the page is called; the job's name when it says nothing. */
+  title?: string | null;
   job: { name: string; started: string; documents: number; dead_letters: number };
   model: { name: string; version: string; sha256: string; bytes: number; function: string } | null;
   totals: { predictions: number; flagged: number; share: number };
@@ -63,7 +60,6 @@ export interface State {
   series: Series[];
   latest: Row[];
   words?: Words;
-  examples?: Example[];
 }
 
 const DEFAULT_WORDS: Required<Words> = {

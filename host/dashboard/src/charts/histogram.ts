@@ -79,7 +79,7 @@ export class HistogramChart extends Plot {
           values: (_plot, splits) => splits.map((value) => String(Number(value.toFixed(2)))),
         }),
         this.axis({
-          size: 48,
+          size: 44,
           splits: (_plot, _axis, _min, max) => roundHeights(max),
           // On scales of its own kind uPlot leaves out what is no power of ten.
           filter: (_plot, splits) => splits,
@@ -126,8 +126,8 @@ function roundDown(value: number): number {
   if (value < 1) return 0;
   const unit = 10 ** Math.floor(Math.log10(value));
   const digit = value / unit;
-  const nice = digit >= 5 ? 5 : digit >= 2 ? 2 : 1;
-  return nice * unit;
+  const nice = [8, 6, 5, 4, 3, 2, 1.5].find((it) => it <= digit) ?? 1;
+  return Math.floor(nice * unit);
 }
 
 customElements.define("tamis-histogram", HistogramChart);

@@ -110,12 +110,14 @@ export class SeriesChart extends Plot {
         this.axis({
           grid: { show: false },
           size: 26,
-          space: 70,
-          values: (_plot, splits) =>
-            splits.map((value) => clock(new Date(value * 1000), (splits[1] ?? 60) - (splits[0] ?? 0) < 60)),
+          // From six minutes on there is room for no seconds, and the labels are shorter.
+          space: (_plot, _axis, from, to) => (to - from < 360 ? 62 : 46),
+          incrs: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400],
+          values: (_plot, splits, _axis, _space, every) =>
+            splits.map((value) => clock(new Date(value * 1000), every < 60)),
         }),
         this.axis({
-          size: 48,
+          size: 44,
           incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6],
           values: (_plot, splits) => splits.map(short),
         }),

@@ -1,25 +1,21 @@
-// Rows to start the form with: those that the job gives, else rows that went by, else rows made up from the signature.
+// Rows to start the form with: rows that went by, else rows made up from the signature.
 
-import { type Example, isFlagged, pick, type Row, type State, scoreColumn } from "../state.ts";
+import { isFlagged, pick, type Row, type State, scoreColumn } from "../state.ts";
 import type { FunctionClient } from "./client.ts";
 import type { Cell, Column, Rows, Signature } from "./protocol.ts";
 
-export const TYPICAL = "typical";
-export const SUSPICIOUS = "suspicious";
+export const EXAMPLES = ["typical", "flagged"] as const;
+export type ExampleName = (typeof EXAMPLES)[number];
+
 const DRAWS = 4000;
 
-export function names(state: State | undefined): string[] {
-  return state?.examples?.length ? state.examples.map((it) => it.name) : [TYPICAL, SUSPICIOUS];
-}
-
 export async function example(
-  name: string,
+  name: ExampleName,
   state: State | undefined,
   signature: Signature,
   client: FunctionClient,
 ): Promise<Rows[number]> {
-  const given =
-    state?.examples?.find((it: Example) => it.name === name)?.row ?? (state && seen(name, state, signature));
+  const given = state && seen(name, state, signature);
   return given ? fit(given, signature) : drawn(name, signature, client);
 }
 
@@ -28,22 +24,23 @@ export function fit(row: Row, signature: Signature): Rows[number] {
   return Object.fromEntries(signature.columns.map((column) => [column.name, pick(row, column.name) ?? null]));
 }
 
-function seen(name: string, state: State, signature: Signature): Row | undefined {
+function seen(name: ExampleName, state: State, signature: Signature): Row | undefined {
   const score = (row: Row) => Number(pick(row, scoreColumn(state)) ?? 0);
   const rows = state.latest
     .filter((row) => signature.columns.every((column) => (pick(row, column.name) ?? null) !== null))
-    .filter((row) => isFlagged(state, row) === (name === SUSPICIOUS))
+    .filter((row) => isFlagged(state, row) === (name === "flagged"))
     .sort((one, other) => score(one) - score(other));
-  return name === SUSPICIOUS ? rows.at(-1) : rows[Math.floor(rows.length / 2)];
+  return name === "flagged" ? rows.at(-1) : rows[Math.floor(rows.length / 2)];
 }
 
-async function drawn(name: string, signature: Signature, client: FunctionClient): Promise<Rows[number]> {
+/** Of many rows drawn by the columns' types and categories, one with a low or with the highest score. */
+async function drawn(name: ExampleName, signature: Signature, client: FunctionClient): Promise<Rows[number]> {
   const rows = Array.from({ length: DRAWS }, () =>
     Object.fromEntries(signature.columns.map((column) => [column.name, draw(column)])),
   );
   const { scores } = await client.score(rows);
   const order = rows.map((_, index) => index).sort((one, other) => (scores[one] ?? 0) - (scores[other] ?? 0));
-  const at = order[name === SUSPICIOUS ? DRAWS - 1 : Math.floor(DRAWS / 4)] ?? 0;
+  const at = order[name === "flagged" ? DRAWS - 1 : Math.floor(DRAWS / 50)] ?? 0;
   return rows[at] ?? {};
 }
 

@@ -11,11 +11,11 @@ export function breakdown(it: Breakdown, flaggedWord: string): TemplateResult {
   const id = `breakdown-${it.column}`;
   return html`<section class="panel breakdown" aria-labelledby=${id}>
     <h2 id=${id}>${it.title}</h2>
-    <table data-testid=${id}>
+    <table data-test=${id}>
       <thead>
         <tr>
           <th scope="col">${name(it.column)}</th>
-          <th scope="col" class="wide"><span class="unseen">bar</span></th>
+          <td class="wide" aria-hidden="true"></td>
           <th scope="col" class="number" title=${flaggedWord}>count</th>
           <th scope="col" class="number" title="Of all rows with this value">share</th>
           <th scope="col" class="unseen">of all</th>
@@ -26,7 +26,7 @@ export function breakdown(it: Breakdown, flaggedWord: string): TemplateResult {
           const flagged = it.flagged[index] ?? 0;
           const all = it.all[index] ?? 0;
           return html`<tr
-            data-testid=${`${id}-row`} data-label=${label} data-flagged=${flagged} data-all=${all}
+            data-test=${`${id}-row`} data-label=${label} data-flagged=${flagged} data-all=${all}
             title=${`${label}: ${count(flagged)} of ${count(all)}`}
           >
             <th scope="row">${name(label)}</th>

@@ -35,13 +35,18 @@ export function header(
   loaded: Loaded | undefined,
   copy: (text: string) => void,
 ): TemplateResult {
-  const since = connection === "reconnecting" && state ? `, numbers of ${clock(new Date(state.time))}` : "";
+  const since = connection === "reconnecting" && state ? `numbers of ${clock(new Date(state.time))}` : "";
   return html`<header class="top">
     <div class="brand">
       <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">${mark}</svg>
       <h1 title="Tamis: French for sieve">Tamis</h1>
-      ${state ? html`<span class="job"><span class="quiet">job</span> <b data-testid="job">${state.job.name}</b></span>` : nothing}
-      <span class="connection" role="status" data-testid="connection" data-state=${connection}>
+      ${
+        state
+          ? html`<span class="job"><b data-test="title">${state.title ?? state.job.name}</b>
+              <span class="quiet">job <span data-test="job">${state.job.name}</span></span></span>`
+          : nothing
+      }
+      <span class="connection" role="status" data-test="connection" data-state=${connection} data-value=${connection}>
         <i aria-hidden="true"></i>${CONNECTION[connection]}<span class="since">${since}</span>
       </span>
     </div>
@@ -54,11 +59,11 @@ function model(
   loaded: Loaded | undefined,
   copy: (text: string) => void,
 ): TemplateResult {
-  return html`<details class="model" data-testid="model">
+  return html`<details class="model" data-test="model">
     <summary title=${`sha256 of the wasm: ${it.sha256}`}>
-      <span class="quiet">model</span> <b data-testid="model-name">${it.name} ${it.version}</b>
-      <code data-testid="model-hash" data-value=${it.sha256}>${it.sha256.slice(0, 10)}…</code>
-      <span class="quiet" data-testid="model-bytes" data-value=${it.bytes}>${bytes(it.bytes)}</span>
+      <span class="quiet">model</span> <b data-test="model-name">${it.name} ${it.version}</b>
+      <code data-test="model-sha256" data-value=${it.sha256}>${it.sha256.slice(0, 10)}…</code>
+      <span class="quiet" data-test="model-bytes" data-value=${it.bytes}>${bytes(it.bytes)}</span>
     </summary>
     <dl class="sheet">
       <dt>sha256 of the wasm</dt>

@@ -61,7 +61,7 @@ export class Latest {
         }
       </div>
       <div
-        class="scroll" role="region" aria-labelledby="latest" tabindex="0" data-testid="latest"
+        class="scroll" role="region" aria-label=${`${say.latest}, table`} tabindex="0"
         @pointerenter=${this.#hold} @pointerleave=${this.#release} @focusin=${this.#hold} @focusout=${this.#release}
       >
         ${state && rows.length > 0 ? this.#table(state, rows, signature, chosen) : html`<p class="nothing">Nothing yet.</p>`}
@@ -91,7 +91,7 @@ export class Latest {
     );
     const numeric = (column: string) => rows.some((row) => typeof row[column] === "number");
     const mark = words(state).mark;
-    return html`<table>
+    return html`<table data-test="latest">
       <thead>
         <tr>
           <th scope="col" class="id">${name(id)}</th>
@@ -107,7 +107,7 @@ export class Latest {
           const raw = pick(row, scoreColumn(state));
           return html`<tr
             class=${[flagged ? "flagged" : "", chosen === key ? "chosen" : ""].join(" ")}
-            data-testid="latest-row" data-id=${key} data-flagged=${flagged ? 1 : 0} data-score=${raw ?? ""}
+            data-test="latest-row" data-id=${key} data-flagged=${flagged ? 1 : 0} data-score=${raw ?? ""}
             @click=${() => this.#choose(row, key)}
           >
             <th scope="row" class="id">
@@ -121,7 +121,7 @@ export class Latest {
             <td class="number">${score(raw)}</td>
             ${others.map(
               (column) =>
-                html`<td class=${numeric(column) ? "number" : ""}>${cell(row[column], fractions.get(column) ?? false)}</td>`,
+                html`<td class=${numeric(column) ? "number" : ""} data-column=${column} data-value=${String(row[column])}>${cell(row[column], fractions.get(column) ?? false)}</td>`,
             )}
           </tr>`;
         })}

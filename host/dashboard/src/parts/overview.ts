@@ -35,14 +35,14 @@ export function overview(state: State | undefined): TemplateResult {
   return html`<section class="panel overview" aria-label="Overview">
     ${disc(share)}
     <dl class="figures main">
-      ${figure("total-flagged", say.flagged, totals?.flagged, count(totals?.flagged), "flag")}
-      ${figure("total-predictions", "Predictions", totals?.predictions, count(totals?.predictions))}
-      ${figure("total-share", say.share, totals?.share, percent(share, 2))}
+      ${figure("flagged", say.flagged, totals?.flagged, count(totals?.flagged), "flag")}
+      ${figure("predictions", "Predictions", totals?.predictions, count(totals?.predictions))}
+      ${figure("share", say.share, totals?.share, percent(share, 2))}
     </dl>
     <dl class="figures running">
-      ${figure("rate-events", "Events per second", rates?.events_per_second, rates ? rate(rates.events_per_second) : "–")}
+      ${figure("events-per-second", "Events per second", rates?.events_per_second, rates ? rate(rates.events_per_second) : "–")}
       ${figure(
-        "rate-delay",
+        "watermark-delay",
         "Watermark delay",
         rates?.watermark_delay_seconds,
         seconds(rates?.watermark_delay_seconds),
@@ -72,6 +72,6 @@ function figure(
 ): TemplateResult {
   return html`<div class=${tone}>
     <dt>${label}</dt>
-    <dd><span data-testid=${id} data-value=${raw ?? ""}>${text}</span>${note ? html`<small>${note}</small>` : nothing}</dd>
+    <dd><span data-test=${id} data-value=${raw ?? ""}>${text}</span>${note ? html`<small>${note}</small>` : nothing}</dd>
   </div>`;
 }

@@ -16,7 +16,7 @@ export function series(it: Series): TemplateResult {
     0,
   );
   const newest = it.points.toReversed();
-  return html`<section class="panel picture wide" aria-labelledby=${id} data-testid=${id}>
+  return html`<section class="panel picture wide" aria-labelledby=${id} data-test=${id}>
     <h2 id=${id}>${it.title}</h2>
     <div class="frame">
       <tamis-series .series=${it} aria-label=${`${it.title}: ${it.points.length} windows, ${count(total)} in all. The numbers are in the table below.`}></tamis-series>
@@ -34,7 +34,7 @@ export function series(it: Series): TemplateResult {
           </thead>
           <tbody>
             ${newest.map(
-              (point) => html`<tr data-testid=${`${id}-point`} data-time=${point.time}>
+              (point) => html`<tr data-test=${`${id}-point`} data-time=${point.time}>
                 <th scope="row">${clock(new Date(point.time))}</th>
                 ${valuesOf(it, point.values).map((value, index) => html`<td class="number" data-key=${keys[index]} data-value=${value}>${count(value)}</td>`)}
               </tr>`,
@@ -54,7 +54,7 @@ export function histogram(it: Histogram, threshold: number | undefined, mark: st
   );
   const split =
     threshold === undefined ? "" : `, ${count(above)} of them at or above the threshold ${threshold}`;
-  return html`<section class="panel picture" aria-labelledby="histogram" data-testid="histogram">
+  return html`<section class="panel picture" aria-labelledby="histogram" data-test="histogram">
     <h2 id="histogram">${`Rows by ${name(it.column)}`}</h2>
     <div class="frame">
       <tamis-histogram .shown=${{ histogram: it, threshold, mark }} aria-label=${`Histogram of ${name(it.column)}: ${count(total)} rows${split}. The numbers are in the table below.`}></tamis-histogram>
@@ -74,7 +74,7 @@ export function histogram(it: Histogram, threshold: number | undefined, mark: st
             ${it.counts.map(
               (value, index) => html`<tr>
                 <th scope="row">${(it.edges[index] ?? 0).toFixed(2)} to ${(it.edges[index + 1] ?? 1).toFixed(2)}</th>
-                <td class="number" data-testid="histogram-count" data-index=${index} data-value=${value}>${count(value)}</td>
+                <td class="number" data-test="histogram-count" data-index=${index} data-value=${value}>${count(value)}</td>
               </tr>`,
             )}
           </tbody>

@@ -5,7 +5,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { live } from "lit-html/directives/live.js";
 import { NONE, name } from "../format.ts";
 import type { FunctionClient } from "../function/client.ts";
-import { example, fit, names } from "../function/examples.ts";
+import { EXAMPLES, type ExampleName, example, fit } from "../function/examples.ts";
 import type { Cell, Column, Rows, Signature } from "../function/protocol.ts";
 import { flagColumn, pick, type Row, type State, scoreColumn, words } from "../state.ts";
 import { vars } from "../vars.ts";
@@ -70,7 +70,7 @@ export class TryIt {
     }
   }
 
-  async #example(which: string): Promise<void> {
+  async #example(which: ExampleName): Promise<void> {
     if (!this.#signature) return;
     this.#forget();
     try {
@@ -133,19 +133,20 @@ export class TryIt {
     if (loaded && loaded.signature !== this.#signature) {
       const first = this.#signature === undefined;
       this.#signature = loaded.signature;
-      if (first || this.#texts.size === 0)
-        queueMicrotask(() => this.#example(names(this.#state)[0] as string));
+      if (first || this.#texts.size === 0) queueMicrotask(() => this.#example("typical"));
       else queueMicrotask(() => this.#run());
     }
-    return html`<section class="panel try" id="try" aria-labelledby="try-title" data-testid="try">
+    return html`<section class="panel try" id="try" aria-labelledby="try-title" data-test="tryit">
       <div class="heading">
         <h2 id="try-title">Try a ${words(state).row}</h2>
         <span class="examples">
           ${
             loaded
-              ? names(state).map(
+              ? EXAMPLES.map(
                   (it) =>
-                    html`<button type="button" data-testid=${`try-${it}`} @click=${() => this.#example(it)}>${it}</button>`,
+                    html`<button type="button" data-test=${`tryit-${it}`} @click=${() => this.#example(it)}>${
+                      it === "flagged" ? words(state).mark : it
+                    }</button>`,
                 )
               : nothing
           }
@@ -158,8 +159,8 @@ export class TryIt {
 
   #waiting(): TemplateResult {
     return this.#client.error === undefined
-      ? html`<p class="nothing" data-testid="try-loading">Loading the function…</p>`
-      : html`<p class="problem" role="alert" data-testid="try-unavailable">
+      ? html`<p class="nothing" data-test="tryit-loading">Loading the function…</p>`
+      : html`<p class="problem" role="alert" data-test="tryit-unavailable">
           The function cannot be loaded: ${this.#client.error}
           <button type="button" @click=${() => this.#again()}>Try again</button>
         </p>`;
@@ -173,10 +174,17 @@ export class TryIt {
   #panel(signature: Signature): TemplateResult {
     return html`
       ${this.#result(signature)}
-      <form @submit=${(event: Event) => event.preventDefault()} autocomplete="off">
+      <form @submit=${this.#submit} autocomplete="off">
         ${signature.columns.map((column) => this.#field(column))}
+        <button type="submit" class="main" data-test="tryit-submit">Score</button>
       </form>`;
   }
+
+  /** What is typed is scored as it is typed; the button is for those who look for one, and for a second try. */
+  #submit = (event: Event) => {
+    event.preventDefault();
+    this.#run();
+  };
 
   #result(signature: Signature): TemplateResult {
     const outcome = this.#outcome;
@@ -186,24 +194,26 @@ export class TryIt {
     const at = outcome ? Math.min(1, Math.max(0, outcome.score)) : 0;
     return html`<div class=${`result ${outcome && flagged ? "flagged" : ""} ${this.#error === undefined ? "" : "failed"}`}>
       <div class="answer" aria-live="polite" aria-atomic="true">
-        ${
-          this.#error === undefined
-            ? html`<p class="verdict">
-                <output data-testid="try-score" data-value=${outcome?.score ?? ""}>${outcome ? outcome.score.toFixed(4) : NONE}</output>
-                <span>
-                  <b data-testid="try-prediction" data-value=${outcome?.prediction ?? ""}>
-                    ${outcome ? `${name(this.#flagName())} ${outcome.prediction}` : "…"}</b>
-                  <span class="quiet" data-testid="try-threshold" data-value=${threshold}>
-                    ${flagged ? "at or above" : "below"} the threshold ${threshold}</span>
-                </span>
-              </p>`
-            : html`<p class="problem" role="alert" data-testid="try-error">${this.#error}</p>`
-        }
+        <div class="verdict">
+          <output data-test="tryit-score" data-value=${outcome?.score ?? ""}>${outcome ? outcome.score.toFixed(4) : NONE}</output>
+          <p ?hidden=${this.#error !== undefined}>
+            <b data-test="tryit-prediction" data-value=${outcome?.prediction ?? ""}>${
+              outcome ? `${name(this.#flagName())} ${outcome.prediction}` : "…"
+            }</b>
+            <span class="quiet" data-test="tryit-threshold" data-value=${threshold}>
+              ${flagged ? "at or above" : "below"} the threshold ${threshold}</span>
+          </p>
+          ${
+            this.#error === undefined
+              ? nothing
+              : html`<p class="problem" id="tryit-problem" role="alert" data-test="tryit-error">${plain(this.#error)}</p>`
+          }
+        </div>
       </div>
       <div class="scale" aria-hidden="true" ${vars({ at, threshold })}>
         ${outcome ? html`<i class="needle"></i>` : nothing}<i class="limit"></i>
       </div>
-      <p class="compare" data-testid="try-compare" data-same=${this.#same() ?? ""}>${this.#comparison(about)}</p>
+      <p class="compare" data-test="tryit-compare" data-same=${this.#same() ?? ""}>${this.#comparison(about)}</p>
       ${
         this.#busy
           ? html`<p class="busy">Scoring… <button type="button" @click=${() => this.#stop()}>Stop</button></p>`
@@ -252,7 +262,7 @@ export class TryIt {
         else this.#edit(column, chosen);
       };
       return html`<div class="field">${label}
-        <select id=${id} data-testid=${id} aria-invalid=${wrong} .value=${live(text)} @change=${choose}>
+        <select id=${id} name=${column.name} aria-invalid=${wrong} aria-describedby=${wrong ? "tryit-problem" : nothing} .value=${live(text)} @change=${choose}>
           ${choices.map((it) => html`<option value=${it} ?selected=${it === text}>${name(it)}</option>`)}
           <option value=${OTHER}>another value…</option>
         </select></div>`;
@@ -261,7 +271,8 @@ export class TryIt {
     return html`<div class="field">${label}
       <span class="entry">
         <input
-          id=${id} data-testid=${id} type="text" spellcheck="false" aria-invalid=${wrong}
+          id=${id} name=${column.name} type="text" spellcheck="false"
+          aria-invalid=${wrong} aria-describedby=${wrong ? "tryit-problem" : nothing}
           inputmode=${numeric ? "decimal" : "text"} .value=${live(text)}
           @input=${(event: Event) => this.#edit(column, (event.target as HTMLInputElement).value)}
         />
@@ -291,7 +302,7 @@ export class TryIt {
   #bytes(state: State | undefined): TemplateResult {
     const here = this.#client.loaded?.sha256;
     const host = state?.model?.sha256;
-    const speed = this.#outcome ? ` · ${this.#outcome.milliseconds.toFixed(1)} ms` : "";
+    const speed = this.#outcome ? ` · ${milliseconds(this.#outcome.milliseconds)}` : "";
     let text: string;
     let tone = "";
     if (here === undefined) text = "Nothing you type leaves this page.";
@@ -304,15 +315,30 @@ export class TryIt {
       tone = "differs";
     }
     return html`<p class="bytes">
-      <span class=${tone} data-testid="try-bytes" data-value=${here ?? ""}>${tone === "same" ? "✓ " : tone === "differs" ? "✕ " : ""}${text}</span>
+      <span class=${tone} data-test="tryit-bytes" data-value=${here ?? ""}>${tone === "same" ? "✓ " : tone === "differs" ? "✕ " : ""}${text}</span>
     </p>`;
   }
 }
 
+/** Browsers' clocks tick in tenths of a millisecond. */
+function milliseconds(value: number): string {
+  return value < 0.1 ? "under 0.1 ms" : `${value.toFixed(1)} ms`;
+}
+
+const KINDS = { float: "number", bigint: "whole number", "nvarchar(max)": "text", bit: "true or false" };
+
 function kind(column: Column): string {
-  return { float: "number", bigint: "whole number", "nvarchar(max)": "text", bit: "true or false" }[
-    column.type
-  ];
+  return KINDS[column.type];
+}
+
+/** The function speaks of rows and of the query's types; the form has one row, and says "whole number". */
+function plain(error: string): string {
+  return error
+    .replace(/^row 1, column '([^']*)'/, (_, column: string) => name(column))
+    .replace(/(float|bigint) (?=[-+\d]|NaN|inf)/gi, "")
+    .replace(/(float|bigint)(?= (is|beyond) )/g, (type) => `a ${KINDS[type as keyof typeof KINDS]}`)
+    .replace("nvarchar(max) is", "text is")
+    .replace("bit is", "true or false is");
 }
 
 /** What was typed, as JSON would carry it. Text in a number's place stays text, for the function to judge. */
