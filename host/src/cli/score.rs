@@ -4,11 +4,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use tamis_frame::{Signature, Type};
 
 use super::documents::finish;
-use crate::batch::{Batch, Column, write_row};
+use crate::batch::{Batch, Column, Value, write_row};
 use crate::fault::Fault;
-use crate::source::{Decoder, FileFormat, FileSource, Wanted};
+use crate::source::{Decoder, FileFormat, FileSource, Format, Wanted};
 use crate::time::SystemClock;
 use crate::udf::{Function, Limits, Sandbox};
 
@@ -58,14 +59,15 @@ fn open(path: &Path, form: Option<Form>) -> Result<FileSource, Fault> {
         None => FileFormat::of(path),
     };
     if path.as_os_str() == "-" {
-        return Ok(FileSource::read("standard input".to_owned(), Box::new(io::stdin()), format, true, &SystemClock)?);
+        return Ok(FileSource::read("standard input".to_owned(), Box::new(io::stdin()), format, &SystemClock)?);
     }
-    Ok(FileSource::open(path, format, true, &SystemClock)?)
+    Ok(FileSource::open(path, format, &SystemClock)?)
 }
 
 /// Answers how many rows were not scored.
 fn score(path: &Path, form: Option<Form>, function: &Function, out: &mut impl Write) -> Result<u64, Fault> {
     let mut source = open(path, form)?;
+    let is_csv = matches!(source.format(), Format::Csv { .. });
     let mut decoder = Decoder::new(Wanted::All, source.format().clone(), 0);
     let mut unscored = 0;
     let mut line = Vec::new();
@@ -78,7 +80,7 @@ fn score(path: &Path, form: Option<Form>, function: &Function, out: &mut impl Wr
         for rejected in &decoded.rejected {
             report(rejected.origin.map_or(0, |origin| origin.offset), &rejected.reason);
         }
-        let batch = decoded.batch;
+        let batch = if is_csv { typed(decoded.batch, function.signature()) } else { decoded.batch };
         let mut keep = vec![true; batch.rows()];
         let mut results = Vec::new();
         for known in &function.signature().functions {
@@ -104,6 +106,29 @@ fn score(path: &Path, form: Option<Form>, function: &Function, out: &mut impl Wr
         }
     }
     Ok(unscored)
+}
+
+/// CSV has only text: columns that the function wants as text stay text, in the others numbers become numbers and
+/// empty values are missing.
+fn typed(batch: Batch, signature: &Signature) -> Batch {
+    let is_text = |name: &str| signature.columns.iter().any(|column| column.ty == Type::Text && column.name.eq_ignore_ascii_case(name));
+    let typed = |value: Value| match &value {
+        Value::Text(text) if text.trim().is_empty() => Value::Null,
+        Value::Text(text) => number(text.trim()).unwrap_or(value),
+        _ => value,
+    };
+    let columns = batch.names.iter().zip(&batch.columns).map(|(name, column)| match is_text(name) {
+        true => column.clone(),
+        false => Column::from_values((0..column.len()).map(|row| typed(column.value(row)))),
+    });
+    Batch { columns: columns.collect(), ..batch.clone() }
+}
+
+fn number(text: &str) -> Option<Value> {
+    let looks_like_one = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let whole = || text.parse().ok().map(Value::BigInt);
+    let float = || text.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float);
+    looks_like_one.then(|| whole().or_else(float)).flatten()
 }
 
 /// The batch with a column for each function: the prediction is called `prediction`, as in the query.

@@ -51,6 +51,8 @@ pub(super) struct Compute {
     pub(super) watermarks: Watermarks,
     /// Windows that end at or before it reached the outputs before this start.
     pub(super) released: Timestamp,
+    /// The end of the last window that had rows.
+    pub(super) last_window: Timestamp,
     /// Wakes the loop when events arrive.
     pub(super) arrivals: Vec<watch::Receiver<u64>>,
 }
@@ -107,8 +109,7 @@ impl Compute {
     fn finish(&mut self) -> Unit {
         let mut work = Work::default();
         self.close_windows(Timestamp::MAX, &mut work);
-        let last = work.rows.iter().flat_map(|rows| rows.batch.times.iter().copied()).max();
-        self.unit(work, last.unwrap_or(self.released))
+        self.unit(work, Timestamp::MAX)
     }
 
     fn take(&mut self, index: usize, read: Read, work: &mut Work) {
@@ -217,10 +218,13 @@ impl Compute {
         (!keep.is_empty()).then(|| batch.take(&keep))
     }
 
-    fn unit(&self, work: Work, watermark: Timestamp) -> Unit {
+    fn unit(&mut self, work: Work, watermark: Timestamp) -> Unit {
         let partitions =
             self.readers.iter().map(|reader| reader.checkpoint(self.graph.oldest_needed(reader.input, reader.partition))).collect();
-        let watermark = if watermark == Timestamp::MAX { self.released } else { watermark.max(self.released) };
+        // At the end of all files time has no end; the checkpoint then has the end of the last window.
+        let of_windows = work.rows.iter().filter(|rows| rows.batch.origin == Origin::Derived).flat_map(|rows| rows.batch.times.iter().copied());
+        self.last_window = of_windows.fold(self.last_window, Timestamp::max);
+        let watermark = if watermark == Timestamp::MAX { self.last_window } else { watermark.max(self.released) };
         Unit {
             rows: work.rows,
             dead_letters: work.dead_letters,

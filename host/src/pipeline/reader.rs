@@ -75,7 +75,7 @@ impl Reader {
                 }
                 Err(error) => return Err(error.into()),
             },
-            Place::File { source, finished } => match source.next(MAX_EVENTS)? {
+            Place::File { source, finished } => match after(source, self.next)? {
                 Some(run) => (run, None),
                 None => {
                     *finished = true;
@@ -133,6 +133,17 @@ impl Reader {
             body,
         }
     }
+}
+
+/// The next run of a file's events from `offset` on: those before it were processed by an earlier start.
+fn after(source: &mut FileSource, offset: u64) -> Result<Option<Run>, Fault> {
+    while let Some(mut run) = source.next(MAX_EVENTS)? {
+        run.events.retain(|event| event.offset >= offset);
+        if !run.events.is_empty() {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
 }
 
 fn at_hand(run: &Run, offset: u64) -> Option<Event> {

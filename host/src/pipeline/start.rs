@@ -81,6 +81,7 @@ impl Job {
             config: project.config.clone(),
             clock: Arc::clone(&settings.clock),
             released: checkpoint.watermark,
+            last_window: checkpoint.watermark,
             arrivals,
         };
         let job = JobState {
@@ -187,10 +188,10 @@ fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, s
     let mut readers = Vec::new();
     for (index, input) in plan.inputs.iter().enumerate() {
         let from = input_settings(project, input)?;
-        let mut add = |partition, place, format, from_start: bool| {
+        let mut add = |partition, place, format| {
             let known = checkpoint.partition(&from.name, partition);
             let committed = known.map_or(0, |known| known.committed);
-            let next = if from_start { 0 } else { known.map_or(0, |known| known.replay_from) };
+            let next = known.map_or(0, |known| known.replay_from);
             let decoder = Decoder::new(wanted(&input.columns), format, index).with_clock(Arc::clone(&settings.clock));
             readers.push(Reader { input: index, name: from.name.clone(), partition, place, decoder, next, committed });
         };
@@ -198,14 +199,14 @@ fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, s
             InputSource::Log { hub, .. } => {
                 let partitions = log.hub(hub)?.partitions();
                 for partition in 0..partitions {
-                    add(partition, Place::Log { log: log.clone(), hub: hub.clone() }, log_format(from.format), false);
+                    add(partition, Place::Log { log: log.clone(), hub: hub.clone() }, log_format(from.format));
                 }
             }
             InputSource::File { path } => {
                 let path = project.folder.path(path).ok_or_else(|| Fault::job(format!("input '{}' has no file here", from.name)))?;
-                let source = FileSource::open(&path, file_format(from.format), false, settings.clock.as_ref())?;
+                let source = FileSource::open(&path, file_format(from.format), settings.clock.as_ref())?;
                 let format = source.format().clone();
-                add(0, Place::File { source: Box::new(source), finished: false }, format, true);
+                add(0, Place::File { source: Box::new(source), finished: false }, format);
             }
         }
     }
@@ -238,7 +239,7 @@ fn wanted(columns: &Columns) -> Wanted {
 fn log_format(format: InputFormat) -> Format {
     match format {
         InputFormat::Json => Format::Json,
-        InputFormat::Csv { delimiter } => Format::Csv { header: Header::First, delimiter, numbers: false },
+        InputFormat::Csv { delimiter } => Format::Csv { header: Header::First, delimiter },
     }
 }
 

@@ -108,14 +108,14 @@ impl std::fmt::Debug for Events {
 type Input = BufReader<Box<dyn Read + Send>>;
 
 impl FileSource {
-    /// Opens a file. Values of CSV are text as in Stream Analytics, unless `numbers` asks for numbers.
+    /// Opens a file. Values of CSV are text, as in Stream Analytics.
     ///
     /// # Errors
     /// When it cannot be opened or its first lines cannot be read.
-    pub fn open(path: &Path, format: FileFormat, numbers: bool, clock: &dyn Clock) -> Result<Self, FileError> {
+    pub fn open(path: &Path, format: FileFormat, clock: &dyn Clock) -> Result<Self, FileError> {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|source| FileError::Io { name: name.clone(), source })?;
-        Self::read(name, Box::new(file), format, numbers, clock)
+        Self::read(name, Box::new(file), format, clock)
     }
 
     /// Reads from anything, for example standard input; `name` is what errors call it.
@@ -126,7 +126,6 @@ impl FileSource {
         name: String,
         input: Box<dyn Read + Send>,
         format: FileFormat,
-        numbers: bool,
         clock: &dyn Clock,
     ) -> Result<Self, FileError> {
         let input = BufReader::with_capacity(1 << 18, input);
@@ -136,7 +135,7 @@ impl FileSource {
                 let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
                 let header = reader.headers().map_err(|source| FileError::Csv { name: name.clone(), source })?;
                 let names: Arc<[String]> = header.iter().map(|name| name.trim().to_owned()).collect();
-                (Events::Csv(Box::new(reader)), Format::Csv { header: Header::Names(names), delimiter: b',', numbers })
+                (Events::Csv(Box::new(reader)), Format::Csv { header: Header::Names(names), delimiter: b',' })
             }
         };
         Ok(Self { name, opened: clock.now(), next: 0, events, format })
@@ -311,7 +310,7 @@ mod tests {
 
     fn source(text: &str, format: FileFormat) -> FileSource {
         let input = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
-        FileSource::read("test".to_owned(), input, format, true, &*ManualClock::new(Timestamp(5))).unwrap()
+        FileSource::read("test".to_owned(), input, format, &*ManualClock::new(Timestamp(5))).unwrap()
     }
 
     fn bodies(text: &str) -> Vec<String> {
@@ -369,7 +368,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let clock = ManualClock::new(Timestamp(0));
-        let error = FileSource::open(Path::new("/no/such.json"), FileFormat::Json, false, &*clock).unwrap_err();
+        let error = FileSource::open(Path::new("/no/such.json"), FileFormat::Json, &*clock).unwrap_err();
         assert!(error.to_string().starts_with("/no/such.json: cannot be read"), "{error}");
         for text in [format!("[{{\"a\": \"{}", "x".repeat(MAX_EVENT + 1)), "x".repeat(MAX_EVENT + 1)] {
             let error = source(&text, FileFormat::Json).next(10).unwrap_err();

@@ -16,7 +16,7 @@ pub enum Header {
 }
 
 /// Reads a body of one or more records.
-pub(super) fn read(body: &[u8], header: &Header, delimiter: u8, numbers: bool, rows: &mut Rows, stamp: Stamp) -> Result<(), String> {
+pub(super) fn read(body: &[u8], header: &Header, delimiter: u8, rows: &mut Rows, stamp: Stamp) -> Result<(), String> {
     let mut reader = ::csv::ReaderBuilder::new();
     reader.delimiter(delimiter).has_headers(false).flexible(true).buffer_capacity(body.len().clamp(64, 64 << 10));
     let mut reader = reader.from_reader(body);
@@ -41,7 +41,6 @@ pub(super) fn read(body: &[u8], header: &Header, delimiter: u8, numbers: bool, r
         for (index, value) in record.iter().enumerate() {
             let column = if positional { rows.column(&format!("col{}", index + 1)) } else { rows.column(&names[index]) };
             match column {
-                Ok(Some(column)) if numbers => set_number(rows, column, value),
                 Ok(Some(column)) => rows.set_text(column, value),
                 Ok(None) => {}
                 Err(()) => return Err(full(rows)),
@@ -50,19 +49,4 @@ pub(super) fn read(body: &[u8], header: &Header, delimiter: u8, numbers: bool, r
         rows.end_row(stamp);
     }
     if rows.staged() == before { Err("a record is expected, only a header was given".to_owned()) } else { Ok(()) }
-}
-
-/// An empty value is missing; what is written as a number is one; all else is text.
-fn set_number(rows: &mut Rows, column: u32, value: &str) {
-    let number = value.trim();
-    let looks_like_one = number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
-    if number.is_empty() {
-        rows.set_null(column);
-    } else if let Some(integer) = number.parse().ok().filter(|_| looks_like_one) {
-        rows.set_bigint(column, integer);
-    } else if let Some(float) = number.parse::<f64>().ok().filter(|float| looks_like_one && float.is_finite()) {
-        rows.set_float(column, float);
-    } else {
-        rows.set_text(column, value);
-    }
 }

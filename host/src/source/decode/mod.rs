@@ -40,8 +40,6 @@ pub enum Format {
         header: Header,
         /// What stands between two values: `b','`.
         delimiter: u8,
-        /// Whether numbers become numbers. In Stream Analytics every value is text.
-        numbers: bool,
     },
 }
 
@@ -113,7 +111,7 @@ impl Decoder {
         }
         match &self.format {
             Format::Json => self.json(body, stamp),
-            Format::Csv { header, delimiter, numbers } => csv::read(body, header, *delimiter, *numbers, &mut self.rows, stamp),
+            Format::Csv { header, delimiter } => csv::read(body, header, *delimiter, &mut self.rows, stamp),
         }
     }
 

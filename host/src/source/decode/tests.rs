@@ -189,16 +189,16 @@ fn deep_nesting_and_many_rows_and_columns_are_limited() {
 
 #[test]
 fn separated_values_are_text() {
-    let csv = |header, numbers| Format::Csv { header, delimiter: b';', numbers };
-    let decoded = decode_with(Wanted::All, csv(Header::First, false), &["a;b\n1;\"x;\"\"y\"\n;2\n", "a;b\n5\n", "b;a\n7;8"]);
+    let csv = |header| Format::Csv { header, delimiter: b';' };
+    let decoded = decode_with(Wanted::All, csv(Header::First), &["a;b\n1;\"x;\"\"y\"\n;2\n", "a;b\n5\n", "b;a\n7;8"]);
     assert_eq!(lines(&decoded), [r#"{"a":"1","b":"x;\"y"}"#, r#"{"a":"","b":"2"}"#, r#"{"a":"8","b":"7"}"#]);
     assert_eq!(decoded.rejected[0].reason, "the record has 1 values, the header has 2 names");
-    let decoded = decode_with(Wanted::Columns(vec!["COL2".to_owned()]), csv(Header::None, false), &["1;2", "3"]);
+    let decoded = decode_with(Wanted::Columns(vec!["COL2".to_owned()]), csv(Header::None), &["1;2", "3"]);
     assert_eq!(lines(&decoded), [r#"{"COL2":"2"}"#, r#"{"COL2":null}"#]);
     let names = Header::Names(["a", "b", "c", "d"].map(str::to_owned).to_vec().into());
-    let decoded = decode_with(Wanted::All, csv(names, true), &["1;0.5;;x\n-7;1e3; ;inf"]);
-    assert_eq!(lines(&decoded), [r#"{"a":1,"b":0.5,"c":null,"d":"x"}"#, r#"{"a":-7,"b":1000.0,"c":null,"d":"inf"}"#]);
-    assert_eq!(decode_with(Wanted::All, csv(Header::First, false), &["a;b\n"]).rejected.len(), 1);
+    let decoded = decode_with(Wanted::All, csv(names), &["1;0.5;;x\n-7;1e3; ;inf"]);
+    assert_eq!(lines(&decoded), [r#"{"a":"1","b":"0.5","c":"","d":"x"}"#, r#"{"a":"-7","b":"1e3","c":" ","d":"inf"}"#]);
+    assert_eq!(decode_with(Wanted::All, csv(Header::First), &["a;b\n"]).rejected.len(), 1);
 }
 
 fn python_value() -> impl Strategy<Value = py_literal::Value> {
