@@ -6,6 +6,8 @@ import type { Series } from "../state.ts";
 import { colour, KEY_COLOURS, keyColour, Plot } from "./plot.ts";
 
 const SLOTS = [24, 36, 48, 60];
+const STEPS = [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
+const MINUTES_FROM = 360;
 
 interface Stacked {
   /** The keys that are shown; when there are more than colours, the last one gathers the rest. */
@@ -110,9 +112,10 @@ export class SeriesChart extends Plot {
         this.axis({
           grid: { show: false },
           size: 26,
-          // From six minutes on there is room for no seconds, and the labels are shorter.
-          space: (_plot, _axis, from, to) => (to - from < 360 ? 62 : 46),
-          incrs: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400],
+          // From six minutes on the labels are whole minutes, without seconds, and need less room.
+          space: (_plot, _axis, from, to) => (to - from < MINUTES_FROM ? 66 : 48),
+          incrs: (_plot, _axis, from, to) =>
+            to - from < MINUTES_FROM ? STEPS : STEPS.filter((it) => it >= 60),
           values: (_plot, splits, _axis, _space, every) =>
             splits.map((value) => clock(new Date(value * 1000), every < 60)),
         }),
