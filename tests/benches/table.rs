@@ -41,7 +41,8 @@ fn line(what: &str, figure: &str, beside: &str) {
 /// Nanoseconds a row of onnxruntime on the same golden rows, for each of `ROWS`; `None` where uv is not there.
 fn onnxruntime() -> Option<Vec<f64>> {
     let script = root().join("tests/benches/oracle.py");
-    let output = Command::new(root().join("model/train/train")).arg("--python").arg(script).args(ROWS.map(|rows| rows.to_string())).output().ok()?;
+    let output =
+        Command::new(root().join("model/train/train")).arg("--python").arg(script).args(ROWS.map(|rows| rows.to_string())).output().ok()?;
     if !output.status.success() {
         println!("onnxruntime was not measured: {}", String::from_utf8_lossy(&output.stderr).trim());
         return None;
@@ -147,7 +148,11 @@ async fn first_score() {
         host.wait_for_documents(SCORED, 1);
         least = least.min(start.elapsed());
     }
-    line("host start to first scored event", &format!("{:.0} ms", least.as_secs_f64() * 1e3), "module compiled, store made, one event sent");
+    line(
+        "host start to first scored event",
+        &format!("{:.0} ms", least.as_secs_f64() * 1e3),
+        "module compiled, store made, one event sent",
+    );
 }
 
 fn main() {

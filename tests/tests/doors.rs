@@ -235,7 +235,11 @@ fn a_job_over_files_ends_by_itself_with_every_row_written() {
             assert!(output.status.success(), "{format}: {}", String::from_utf8_lossy(&output.stderr));
             let scored = json_lines(&data.join("scored.jsonl"));
             let ids: Vec<&Value> = scored.iter().map(|row| &row["id"]).collect();
-            assert_eq!(ids, events.iter().map(|event| &event["id"]).collect::<Vec<_>>(), "{format}, round {round}: the second adds nothing");
+            assert_eq!(
+                ids,
+                events.iter().map(|event| &event["id"]).collect::<Vec<_>>(),
+                "{format}, round {round}: the second adds nothing"
+            );
             assert!(scored.iter().all(|row| row["score"].is_f64()), "{format}");
             let counts = json_lines(&data.join("counts.jsonl"));
             assert_eq!(counts.iter().map(|row| row["n"].as_i64().unwrap()).sum::<i64>(), 500, "{format}: {counts:?}");

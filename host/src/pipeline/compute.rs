@@ -222,7 +222,8 @@ impl Compute {
         let partitions =
             self.readers.iter().map(|reader| reader.checkpoint(self.graph.oldest_needed(reader.input, reader.partition))).collect();
         // At the end of all files time has no end; the checkpoint then has the end of the last window.
-        let of_windows = work.rows.iter().filter(|rows| rows.batch.origin == Origin::Derived).flat_map(|rows| rows.batch.times.iter().copied());
+        let of_windows =
+            work.rows.iter().filter(|rows| rows.batch.origin == Origin::Derived).flat_map(|rows| rows.batch.times.iter().copied());
         self.last_window = of_windows.fold(self.last_window, Timestamp::max);
         let watermark = if watermark == Timestamp::MAX { self.last_window } else { watermark.max(self.released) };
         Unit {

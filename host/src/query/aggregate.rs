@@ -75,7 +75,8 @@ impl WindowStep {
     pub fn filter(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<Output, Fault> {
         let Output { batch, rejected } = self.filter.run(batch, functions)?;
         let Some(needed) = self.needed() else { return Ok(Output { batch, rejected }) };
-        let kept: Vec<usize> = (0..batch.names.len()).filter(|index| needed.iter().any(|name| name.eq_ignore_ascii_case(&batch.names[*index]))).collect();
+        let kept: Vec<usize> =
+            (0..batch.names.len()).filter(|index| needed.iter().any(|name| name.eq_ignore_ascii_case(&batch.names[*index]))).collect();
         let names = kept.iter().map(|index| Arc::clone(&batch.names[*index])).collect();
         let columns = kept.iter().map(|index| batch.columns[*index].clone()).collect();
         Ok(Output { batch: Batch { names, columns, ..batch }, rejected })
@@ -220,7 +221,12 @@ fn compute(kind: Kind, argument: Option<&Column>, groups: &[u32], count: usize) 
 }
 
 /// Folds each group's values; nulls are passed over, and a group of nothing but nulls is null.
-fn fold(values: impl Fn(usize) -> Value, groups: &[u32], count: usize, step: impl Fn(Value, Value) -> Result<Value, Fault>) -> Result<Column, Fault> {
+fn fold(
+    values: impl Fn(usize) -> Value,
+    groups: &[u32],
+    count: usize,
+    step: impl Fn(Value, Value) -> Result<Value, Fault>,
+) -> Result<Column, Fault> {
     let mut folded = vec![Value::Null; count];
     for (row, group) in groups.iter().enumerate() {
         let value = values(row);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, InTarget,
-    ObjectName, Spanned, UnaryOperator, Value as Literal,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, InTarget, ObjectName, Spanned, UnaryOperator, Value as Literal,
 };
 
 use super::aggregate::{Aggregate, Kind, aggregate_name, key_name};
@@ -58,14 +58,42 @@ pub(super) fn idents(name: &ObjectName) -> Vec<&Ident> {
 
 /// What ASA has and this compiler does not, yet; they fail by name.
 const NOT_YET: [&str; 22] = [
-    "LAG", "LAST", "ISFIRST", "TOPONE", "COLLECTTOP", "COLLECT", "PERCENTILE_CONT", "PERCENTILE_DISC", "STDEV", "STDEVP", "VAR", "VARP",
-    "ANOMALYDETECTION_SPIKEANDDIP", "ANOMALYDETECTION_CHANGEPOINT", "GETMETADATAPROPERTYVALUE", "GETARRAYELEMENT", "GETARRAYLENGTH",
-    "GETRECORDPROPERTYVALUE", "CREATEPOINT", "ST_DISTANCE", "ST_WITHIN", "STRING_AGG",
+    "LAG",
+    "LAST",
+    "ISFIRST",
+    "TOPONE",
+    "COLLECTTOP",
+    "COLLECT",
+    "PERCENTILE_CONT",
+    "PERCENTILE_DISC",
+    "STDEV",
+    "STDEVP",
+    "VAR",
+    "VARP",
+    "ANOMALYDETECTION_SPIKEANDDIP",
+    "ANOMALYDETECTION_CHANGEPOINT",
+    "GETMETADATAPROPERTYVALUE",
+    "GETARRAYELEMENT",
+    "GETARRAYLENGTH",
+    "GETRECORDPROPERTYVALUE",
+    "CREATEPOINT",
+    "ST_DISTANCE",
+    "ST_WITHIN",
+    "STRING_AGG",
 ];
 
 impl<'a> Binder<'a> {
     pub(super) fn new(scope: &'a Scope, functions: &'a [FunctionInfo]) -> Self {
-        Self { scope, functions, keys: None, calls: Vec::new(), written: Vec::new(), aggregates: Vec::new(), found: Vec::new(), in_aggregate: false }
+        Self {
+            scope,
+            functions,
+            keys: None,
+            calls: Vec::new(),
+            written: Vec::new(),
+            aggregates: Vec::new(),
+            found: Vec::new(),
+            in_aggregate: false,
+        }
     }
 
     /// Binds an expression; what is wrong is noted and stands as null.
@@ -128,12 +156,15 @@ impl<'a> Binder<'a> {
                 let (value, pattern) = both(self, expr, pattern)?;
                 Ok(negate(*negated, Expression::Binary(Binary::Like, value, pattern)))
             }
-            Expr::Case { operand, conditions, else_result, .. } => self.case(operand.as_deref(), conditions, else_result.as_deref(), clause),
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref(), clause)
+            }
             Expr::Cast { kind, expr: inner, data_type, .. } => {
                 let name = data_type.to_string().to_lowercase();
                 let name = name.split('(').next().unwrap_or_default().trim();
                 let builtin = functions::cast(name, *kind == CastKind::TryCast).ok_or_else(|| {
-                    Diagnostic::new(expr.span(), format!("there is no type '{name}'")).help("types are bigint, float, nvarchar(max), datetime, bit, record, array")
+                    Diagnostic::new(expr.span(), format!("there is no type '{name}'"))
+                        .help("types are bigint, float, nvarchar(max), datetime, bit, record, array")
                 })?;
                 Ok(Expression::Function(builtin.name, builtin.run, vec![self.expr(inner, clause)?]))
             }
@@ -155,8 +186,12 @@ impl<'a> Binder<'a> {
         if parts.len() == 2 && parts[0].value.eq_ignore_ascii_case("System") && parts[1].value.eq_ignore_ascii_case("Timestamp") {
             return Ok(Expression::Timestamp);
         }
-        let known = |name: &str| self.scope.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column.eq_ignore_ascii_case(name)));
-        if is_alias && parts.len() == 1 && !self.scope.columns.as_ref().is_some_and(|columns| columns.iter().any(|column| column.eq_ignore_ascii_case(&parts[0].value))) {
+        let known =
+            |name: &str| self.scope.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column.eq_ignore_ascii_case(name)));
+        if is_alias
+            && parts.len() == 1
+            && !self.scope.columns.as_ref().is_some_and(|columns| columns.iter().any(|column| column.eq_ignore_ascii_case(&parts[0].value)))
+        {
             return Ok(Expression::Row);
         }
         let path = if is_alias && parts.len() > 1 { &parts[1..] } else { parts };
@@ -235,14 +270,18 @@ impl<'a> Binder<'a> {
             return Err(Diagnostic::new(position, format!("{} belongs in GROUP BY", function.name)));
         }
         if function.over.is_some() || NOT_YET.contains(&name) {
-            return Err(Diagnostic::new(position, format!("{}{} is not supported yet", function.name, if function.over.is_some() { " … OVER" } else { "" })));
+            return Err(Diagnostic::new(
+                position,
+                format!("{}{} is not supported yet", function.name, if function.over.is_some() { " … OVER" } else { "" }),
+            ));
         }
         if let Some(kind) = Kind::of(name) {
             return self.aggregate(function, kind, clause, position);
         }
         let Some(builtin) = functions::find(name) else {
             if let Some(udf) = self.functions.iter().find(|info| info.name.eq_ignore_ascii_case(name)) {
-                return Err(Diagnostic::new(position, format!("there is no function '{}'", function.name)).help(format!("write udf.{}(…)", udf.name)));
+                return Err(Diagnostic::new(position, format!("there is no function '{}'", function.name))
+                    .help(format!("write udf.{}(…)", udf.name)));
             }
             let help = suggest(name, functions::names().chain(["COUNT", "SUM", "AVG", "MIN", "MAX"]));
             return Err(Diagnostic::new(position, format!("there is no function '{}'", function.name)).help(help));
@@ -256,7 +295,9 @@ impl<'a> Binder<'a> {
         let dated = matches!(name, "DATEADD" | "DATEDIFF" | "DATEPART");
         let mut bound = Vec::new();
         for (place, argument) in arguments.into_iter().enumerate() {
-            let FunctionArgExpr::Expr(argument) = argument else { return Err(Diagnostic::new(position, format!("{name} does not take *"))) };
+            let FunctionArgExpr::Expr(argument) = argument else {
+                return Err(Diagnostic::new(position, format!("{name} does not take *")));
+            };
             bound.push(match argument {
                 Expr::Identifier(part) if dated && place == 0 => Expression::Constant(Value::Text(part.value.as_str().into())),
                 other => self.expr(other, clause)?,
@@ -280,7 +321,8 @@ impl<'a> Binder<'a> {
         let [argument] = arguments.as_slice() else {
             return Err(Diagnostic::new(position, format!("{} takes one argument, {} were given", function.name, arguments.len())));
         };
-        let distinct = matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct));
+        let distinct =
+            matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct));
         let argument = match argument {
             FunctionArgExpr::Wildcard if kind == Kind::Count => None,
             FunctionArgExpr::Expr(argument) => {
@@ -320,7 +362,11 @@ impl<'a> Binder<'a> {
             let help = format!("put it inside an aggregate, for example AVG(udf.{}(…)), or call it in a step of its own", info.name);
             return Err(Diagnostic::new(position, "in a step with a window, a udf call belongs inside an aggregate").help(help));
         }
-        if let Some(number) = self.written.iter().position(|known| known.args == function.args && known.name.to_string().eq_ignore_ascii_case(&function.name.to_string())) {
+        if let Some(number) = self
+            .written
+            .iter()
+            .position(|known| known.args == function.args && known.name.to_string().eq_ignore_ascii_case(&function.name.to_string()))
+        {
             return Ok(Expression::Call(number));
         }
         let mut bound = Vec::new();
@@ -408,7 +454,9 @@ fn literal(value: &Literal, position: Position) -> Bound {
             Ok(value) => Value::BigInt(value),
             Err(_) => Value::Float(digits.parse().map_err(|_| Diagnostic::new(position, format!("'{digits}' is not a number")))?),
         },
-        Literal::SingleQuotedString(text) | Literal::NationalStringLiteral(text) | Literal::DoubleQuotedString(text) => Value::Text(text.as_str().into()),
+        Literal::SingleQuotedString(text) | Literal::NationalStringLiteral(text) | Literal::DoubleQuotedString(text) => {
+            Value::Text(text.as_str().into())
+        }
         Literal::Boolean(value) => Value::Bit(*value),
         Literal::Null => Value::Null,
         other => return Err(Diagnostic::new(position, format!("{other} is not a value of the language"))),
@@ -452,7 +500,8 @@ pub(super) fn window(function: &Function) -> Result<WindowSpec, Diagnostic> {
             _ => return Err(Diagnostic::new(position, format!("{} does not take *", function.name))),
         }
     }
-    let size = size.ok_or_else(|| Diagnostic::new(position, format!("{} needs a unit and a length, for example (second, 10)", function.name)))?;
+    let size =
+        size.ok_or_else(|| Diagnostic::new(position, format!("{} needs a unit and a length, for example (second, 10)", function.name)))?;
     let hop = if hopping { hop.ok_or_else(|| Diagnostic::new(position, "a hopping window needs its hop"))? } else { size };
     if size <= 0 || hop <= 0 {
         return Err(Diagnostic::new(position, "a window's length must be above zero"));
@@ -472,7 +521,8 @@ fn length(part: &Function) -> Result<i64, Diagnostic> {
 
 fn ticks(unit: &Ident) -> Result<i64, Diagnostic> {
     functions::date::unit_ticks(&unit.value).ok_or_else(|| {
-        Diagnostic::new(unit.span, format!("'{}' is not a unit", unit.value)).help("units are day, hour, minute, second, millisecond, microsecond")
+        Diagnostic::new(unit.span, format!("'{}' is not a unit", unit.value))
+            .help("units are day, hour, minute, second, millisecond, microsecond")
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlparser::ast::{Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, Statement, TableFactor, TableWithJoins};
+use sqlparser::ast::{
+    Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, Statement, TableFactor, TableWithJoins,
+};
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::TokenWithSpan;
@@ -23,7 +25,8 @@ const DEFAULT_OUTPUT: &str = "output";
 /// [`Diagnostics`]: everything that is wrong, with places.
 pub fn compile(script: Script<'_>, catalog: &Catalog) -> Result<Plan, Diagnostics> {
     let cut = tokens::cut(script.text);
-    let mut compiler = Compiler { catalog, steps: Vec::new(), columns: Vec::new(), named: HashMap::new(), inputs: HashMap::new(), found: cut.found };
+    let mut compiler =
+        Compiler { catalog, steps: Vec::new(), columns: Vec::new(), named: HashMap::new(), inputs: HashMap::new(), found: cut.found };
     if compiler.found.is_empty() {
         for statement in cut.statements {
             compiler.statement(statement);
@@ -207,7 +210,11 @@ impl Compiler<'_> {
 
     fn source(&mut self, from: &[TableWithJoins], position: Position) -> Option<(Source, Scope)> {
         let [table] = from else {
-            self.error(position, if from.is_empty() { "FROM is missing" } else { "several sources in FROM are not part of the language; use JOIN" }, None);
+            self.error(
+                position,
+                if from.is_empty() { "FROM is missing" } else { "several sources in FROM are not part of the language; use JOIN" },
+                None,
+            );
             return None;
         };
         if let Some(join) = table.joins.first() {
@@ -229,7 +236,8 @@ impl Compiler<'_> {
                     self.inputs.entry(place).or_insert_with(|| Columns::Named(Vec::new()));
                     return Some((Source::Input(place), Scope { alias, columns: None }));
                 }
-                let known: Vec<&str> = self.catalog.inputs.iter().map(String::as_str).chain(self.named.keys().map(String::as_str)).collect();
+                let known: Vec<&str> =
+                    self.catalog.inputs.iter().map(String::as_str).chain(self.named.keys().map(String::as_str)).collect();
                 let help = suggest(&text, known.iter().copied());
                 self.error(name.span(), format!("there is no input or step '{text}'"), Some(help));
                 None
@@ -254,13 +262,19 @@ impl Compiler<'_> {
         let target = select.into.as_ref().and_then(|into| into.targets.first());
         if let Some(step) = name {
             if target.is_some() {
-                self.error(position, format!("INTO cannot stand in the step '{step}'"), Some("write a SELECT … INTO … FROM it after the WITH".to_owned()));
+                self.error(
+                    position,
+                    format!("INTO cannot stand in the step '{step}'"),
+                    Some("write a SELECT … INTO … FROM it after the WITH".to_owned()),
+                );
             }
             return None;
         }
         let (asked, place) = match target {
             Some(Expr::Identifier(ident)) => (ident.value.clone(), Position::from(ident.span)),
-            Some(Expr::CompoundIdentifier(parts)) => (parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."), parts[0].span.into()),
+            Some(Expr::CompoundIdentifier(parts)) => {
+                (parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."), parts[0].span.into())
+            }
             Some(other) => (other.to_string(), other.span().into()),
             None => (DEFAULT_OUTPUT.to_owned(), position),
         };
@@ -319,7 +333,12 @@ impl Compiler<'_> {
                     Source::Input(_) => return None,
                     Source::Step(step) => {
                         let more = self.columns.get(step)?.as_ref()?;
-                        names.extend(more.iter().filter(|name| !names.iter().any(|known| known.eq_ignore_ascii_case(name))).cloned().collect::<Vec<_>>());
+                        names.extend(
+                            more.iter()
+                                .filter(|name| !names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+                                .cloned()
+                                .collect::<Vec<_>>(),
+                        );
                     }
                 },
             }
@@ -421,7 +440,9 @@ fn name_of(expr: &Expr, number: usize) -> String {
     match expr {
         Expr::Identifier(ident) => ident.value.clone(),
         Expr::CompoundIdentifier(parts) => parts.last().map(|part| part.value.clone()).unwrap_or_default(),
-        Expr::CompoundFieldAccess { access_chain, .. } => access_chain.last().map(|access| access.to_string().trim_start_matches('.').to_owned()).unwrap_or_default(),
+        Expr::CompoundFieldAccess { access_chain, .. } => {
+            access_chain.last().map(|access| access.to_string().trim_start_matches('.').to_owned()).unwrap_or_default()
+        }
         Expr::Nested(inner) => name_of(inner, number),
         Expr::Function(function) => idents(&function.name).last().map(|part| part.value.to_lowercase()).unwrap_or_default(),
         _ => format!("Column{}", number + 1),

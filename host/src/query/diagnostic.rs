@@ -99,7 +99,12 @@ impl From<Diagnostics> for Fault {
 pub(super) fn nearest<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let asked = asked.to_lowercase();
     let limit = 1 + asked.chars().count() / 4;
-    known.into_iter().map(|name| (distance(&asked, &name.to_lowercase()), name)).filter(|(far, _)| *far <= limit).min().map(|(_, name)| name)
+    known
+        .into_iter()
+        .map(|name| (distance(&asked, &name.to_lowercase()), name))
+        .filter(|(far, _)| *far <= limit)
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// "did you mean" for a near name, or the list of names.

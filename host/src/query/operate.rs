@@ -53,7 +53,9 @@ pub(super) fn binary(operator: Binary, left: &Column, right: &Column) -> Result<
         Binary::And | Binary::Or => {
             let (left, right) = (truth(left), truth(right));
             let both = left.iter().zip(&right);
-            Ok(Column::Bit(both.map(|(left, right)| Some(if operator == Binary::And { *left && *right } else { *left || *right })).collect()))
+            Ok(Column::Bit(
+                both.map(|(left, right)| Some(if operator == Binary::And { *left && *right } else { *left || *right })).collect(),
+            ))
         }
         _ => {
             let values = (0..left.len()).map(|row| scalar(operator, &left.value(row), &right.value(row)));

@@ -128,7 +128,11 @@ impl Project {
 }
 
 /// Makes each call once; rows that any of them rejects are left out of all.
-pub(super) fn make_calls(calls: &[Call], batch: &Batch, functions: &mut dyn Functions) -> Result<(Batch, Vec<Column>, Vec<Rejected>), Fault> {
+pub(super) fn make_calls(
+    calls: &[Call],
+    batch: &Batch,
+    functions: &mut dyn Functions,
+) -> Result<(Batch, Vec<Column>, Vec<Rejected>), Fault> {
     let mut results = Vec::with_capacity(calls.len());
     let mut reasons: std::collections::BTreeMap<usize, (String, String)> = std::collections::BTreeMap::new();
     if batch.rows() == 0 {
@@ -143,7 +147,8 @@ pub(super) fn make_calls(calls: &[Call], batch: &Batch, functions: &mut dyn Func
                 CallArgument::Value(expression) => expression.over(Rows { batch, calls: &[] }).map(Some),
             })
             .collect::<Result<Vec<_>, Fault>>()?;
-        let arguments: Vec<Argument<'_>> = values.iter().map(|value| value.as_ref().map_or(Argument::Record(batch), Argument::Value)).collect();
+        let arguments: Vec<Argument<'_>> =
+            values.iter().map(|value| value.as_ref().map_or(Argument::Record(batch), Argument::Value)).collect();
         let called = functions.call(&call.name, &arguments, batch.rows())?;
         for (row, reason) in called.rejected {
             reasons.entry(row).or_insert_with(|| (format!("udf.{}", call.name), reason));

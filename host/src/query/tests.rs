@@ -115,7 +115,9 @@ fn a_comparison_with_null_is_false_either_way() {
 #[test]
 fn case_guards_a_conversion() {
     assert_eq!(
-        run("SELECT CASE WHEN category = \"food\" THEN CAST(id AS nvarchar(max)) WHEN category IS NULL THEN 'none' ELSE CONCAT(category, '-', id) END AS x INTO store FROM payments"),
+        run(
+            "SELECT CASE WHEN category = \"food\" THEN CAST(id AS nvarchar(max)) WHEN category IS NULL THEN 'none' ELSE CONCAT(category, '-', id) END AS x INTO store FROM payments"
+        ),
         [r#"{"x":"1"}"#, r#"{"x":"tech-2"}"#, r#"{"x":"3"}"#, r#"{"x":"none"}"#]
     );
     assert_eq!(run("SELECT TRY_CAST(category AS bigint) AS x INTO store FROM payments WHERE id = 1"), [r#"{"x":null}"#]);
@@ -133,7 +135,10 @@ fn a_function_is_called_once_a_batch_and_a_row_it_rejects_is_left_out() {
     let batch = first.run(&payments(), &mut functions).unwrap().batch;
     let output = second.run(&batch, &mut functions).unwrap();
     assert_eq!(functions.calls, 1);
-    assert_eq!(lines(&output.batch), [r#"{"id":1,"p":20.0,"again":20.0}"#, r#"{"id":3,"p":61.0,"again":61.0}"#, r#"{"id":4,"p":14,"again":14}"#]);
+    assert_eq!(
+        lines(&output.batch),
+        [r#"{"id":1,"p":20.0,"again":20.0}"#, r#"{"id":3,"p":61.0,"again":61.0}"#, r#"{"id":4,"p":14,"again":14}"#]
+    );
     assert_eq!(output.rejected.len(), 1);
     assert_eq!(output.rejected[0].origin.unwrap().offset, 11);
     assert_eq!((output.rejected[0].step.as_str(), output.rejected[0].reason.as_str()), ("udf.prediction", "no amount"));
@@ -151,7 +156,9 @@ fn a_window_groups_and_calls_functions_inside_aggregates_once() {
         ]
     );
     assert_eq!(
-        run("SELECT SUM(udf.prediction(payments)) AS s INTO page FROM payments GROUP BY Tumbling(Duration(second, 10), Offset(second, 2)) HAVING COUNT(*) > 2"),
+        run(
+            "SELECT SUM(udf.prediction(payments)) AS s INTO page FROM payments GROUP BY Tumbling(Duration(second, 10), Offset(second, 2)) HAVING COUNT(*) > 2"
+        ),
         [r#"{"s":95.0}"#]
     );
 }

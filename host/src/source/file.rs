@@ -122,12 +122,7 @@ impl FileSource {
     ///
     /// # Errors
     /// As [`FileSource::open`].
-    pub fn read(
-        name: String,
-        input: Box<dyn Read + Send>,
-        format: FileFormat,
-        clock: &dyn Clock,
-    ) -> Result<Self, FileError> {
+    pub fn read(name: String, input: Box<dyn Read + Send>, format: FileFormat, clock: &dyn Clock) -> Result<Self, FileError> {
         let input = BufReader::with_capacity(1 << 18, input);
         let (events, format) = match format {
             FileFormat::Json => (json(input).map_err(|source| FileError::Io { name: name.clone(), source })?, Format::Json),

@@ -6,13 +6,23 @@ use crate::query::operate::order;
 use crate::time::Timestamp;
 
 pub(super) const TABLE: &[Builtin] = &[
-    Builtin { name: "COALESCE", arguments: (1, ANY), run: |values| Ok(values.iter().find(|value| !value.is_null()).cloned().unwrap_or(Value::Null)) },
+    Builtin {
+        name: "COALESCE",
+        arguments: (1, ANY),
+        run: |values| Ok(values.iter().find(|value| !value.is_null()).cloned().unwrap_or(Value::Null)),
+    },
     Builtin {
         name: "NULLIF",
         arguments: (2, 2),
-        run: |values| Ok(if order(&values[0], &values[1]).is_some_and(std::cmp::Ordering::is_eq) { Value::Null } else { values[0].clone() }),
+        run: |values| {
+            Ok(if order(&values[0], &values[1]).is_some_and(std::cmp::Ordering::is_eq) { Value::Null } else { values[0].clone() })
+        },
     },
-    Builtin { name: "GETTYPE", arguments: (1, 1), run: |values| Ok(values[0].type_name().map_or(Value::Null, |name| Value::Text(name.into()))) },
+    Builtin {
+        name: "GETTYPE",
+        arguments: (1, 1),
+        run: |values| Ok(values[0].type_name().map_or(Value::Null, |name| Value::Text(name.into()))),
+    },
 ];
 
 /// The cast to a type; a lenient one answers null where the other fails.

@@ -16,7 +16,6 @@ pub(super) const TABLE: &[Builtin] = &[
     Builtin { name: "YEAR", arguments: (1, 1), run: |values| datepart("year", &values[0], 0) },
 ];
 
-
 /// Ticks of a unit of fixed length, by any of its names.
 pub(in crate::query) fn unit_ticks(name: &str) -> Option<i64> {
     Some(match name.to_ascii_lowercase().as_str() {
@@ -83,7 +82,9 @@ fn datediff(values: &[Value]) -> Result<Value, String> {
         return Ok(Value::BigInt((to.0 + shift).div_euclid(ticks) - (from.0 + shift).div_euclid(ticks)));
     }
     let size = months(&part).ok_or_else(|| format!("'{part}' is not a date part"))?;
-    let count = |moment: Timestamp| civil(moment).map(|civil| (i64::from(civil.date().year()) * 12 + i64::from(civil.date().month()) - 1).div_euclid(size));
+    let count = |moment: Timestamp| {
+        civil(moment).map(|civil| (i64::from(civil.date().year()) * 12 + i64::from(civil.date().month()) - 1).div_euclid(size))
+    };
     Ok(Value::BigInt(count(to)? - count(from)?))
 }
 

@@ -10,7 +10,11 @@ pub(super) const TABLE: &[Builtin] = &[
     Builtin { name: "FLOOR", arguments: (1, 1), run: |values| keep(values, Some, f64::floor) },
     Builtin { name: "POWER", arguments: (2, 2), run: power },
     Builtin { name: "ROUND", arguments: (2, 2), run: round },
-    Builtin { name: "SIGN", arguments: (1, 1), run: |values| keep(values, |value| Some(value.signum()), |value| if value == 0.0 { 0.0 } else { value.signum() }) },
+    Builtin {
+        name: "SIGN",
+        arguments: (1, 1),
+        run: |values| keep(values, |value| Some(value.signum()), |value| if value == 0.0 { 0.0 } else { value.signum() }),
+    },
     Builtin { name: "SQUARE", arguments: (1, 1), run: |values| float(values, |value| value * value) },
     Builtin { name: "SQRT", arguments: (1, 1), run: |values| float(values, f64::sqrt) },
 ];

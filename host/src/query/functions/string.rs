@@ -6,7 +6,11 @@ use crate::batch::Value;
 pub(super) const TABLE: &[Builtin] = &[
     Builtin { name: "CONCAT", arguments: (2, ANY), run: concat },
     Builtin { name: "LEFT", arguments: (2, 2), run: |values| part(values, |letters, count| letters.into_iter().take(count).collect()) },
-    Builtin { name: "LEN", arguments: (1, 1), run: |values| Ok(text(values, 0)?.map_or(Value::Null, |text| Value::BigInt(text.trim_end_matches(' ').chars().count() as i64))) },
+    Builtin {
+        name: "LEN",
+        arguments: (1, 1),
+        run: |values| Ok(text(values, 0)?.map_or(Value::Null, |text| Value::BigInt(text.trim_end_matches(' ').chars().count() as i64))),
+    },
     Builtin { name: "LOWER", arguments: (1, 1), run: |values| change(values, str::to_lowercase) },
     Builtin { name: "LTRIM", arguments: (1, 1), run: |values| change(values, |text| text.trim_start_matches(' ').to_owned()) },
     Builtin { name: "REPLACE", arguments: (3, 3), run: replace },
@@ -56,7 +60,9 @@ fn replace(values: &[Value]) -> Result<Value, String> {
 
 /// Counted from 1; a start before the text shortens the part.
 fn substring(values: &[Value]) -> Result<Value, String> {
-    let (Some(text), Some(start), Some(length)) = (text(values, 0)?, integer(values, 1)?, integer(values, 2)?) else { return Ok(Value::Null) };
+    let (Some(text), Some(start), Some(length)) = (text(values, 0)?, integer(values, 1)?, integer(values, 2)?) else {
+        return Ok(Value::Null);
+    };
     if length < 0 {
         return Err(format!("a length of {length} was given, 0 or more is expected"));
     }
