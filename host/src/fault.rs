@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
@@ -89,7 +91,7 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// A row or event that is not processed further, and why. Trouble with one row is data, not an `Err`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// Where the event came from; `None` for a row that was made by a window or a join.
     pub origin: Option<crate::batch::RowId>,

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// 100 ns steps of one second.
 pub const TICKS_PER_SECOND: i64 = 10_000_000;
 /// 100 ns steps of one millisecond.
 pub const TICKS_PER_MILLISECOND: i64 = 10_000;
 
 /// A moment: 100 ns steps since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

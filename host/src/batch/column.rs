@@ -102,6 +102,20 @@ impl Column {
         }
     }
 
+    /// `rows` rows from row `first`; the buffers are shared.
+    #[must_use]
+    pub fn slice(&self, first: usize, rows: usize) -> Self {
+        match self {
+            Self::Null(_) => Self::Null(rows),
+            Self::Mixed(values) => Self::Mixed(values[first..first + rows].into()),
+            Self::Bit(array) => Self::Bit(array.slice(first, rows)),
+            Self::BigInt(array) => Self::BigInt(array.slice(first, rows)),
+            Self::DateTime(array) => Self::DateTime(array.slice(first, rows)),
+            Self::Float(array) => Self::Float(array.slice(first, rows)),
+            Self::Text(array) => Self::Text(array.slice(first, rows)),
+        }
+    }
+
     /// The rows of these indices, in that order.
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Self {

@@ -8,9 +8,12 @@ mod builder;
 mod column;
 mod json;
 mod keys;
+mod saved;
 mod value;
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 pub use builder::ColumnBuilder;
 pub use column::Column;
@@ -21,7 +24,7 @@ pub use value::{Record, Value};
 use crate::time::Timestamp;
 
 /// Where an event came from: the identity of a row on its whole way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowId {
     /// The partition of the input.
     pub partition: u32,
@@ -30,7 +33,7 @@ pub struct RowId {
 }
 
 /// Where the rows of a batch came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// Each row is one event of one partition; one offset a row.
     Events {
@@ -46,7 +49,7 @@ pub enum Origin {
 }
 
 /// Rows in columns. All columns, `times` and the origin's offsets have the same length.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// The name of each column, as the query or the event spells it.
     pub names: Arc<[Arc<str>]>,
@@ -96,6 +99,23 @@ impl Batch {
             names: Arc::clone(&self.names),
             columns: self.columns.iter().map(|column| column.take(rows)).collect(),
             times: rows.iter().map(|row| self.times[*row as usize]).collect(),
+            origin,
+        }
+    }
+
+    /// `rows` rows from row `first`; the columns' buffers are shared.
+    #[must_use]
+    pub fn slice(&self, first: usize, rows: usize) -> Self {
+        let origin = match &self.origin {
+            Origin::Events { input, partition, offsets } => {
+                Origin::Events { input: *input, partition: *partition, offsets: offsets[first..first + rows].into() }
+            }
+            Origin::Derived => Origin::Derived,
+        };
+        Self {
+            names: Arc::clone(&self.names),
+            columns: self.columns.iter().map(|column| column.slice(first, rows)).collect(),
+            times: self.times[first..first + rows].into(),
             origin,
         }
     }

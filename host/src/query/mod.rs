@@ -9,6 +9,7 @@
 //! - [`bind`]: a syntax tree's expression to an [`Expression`], with names and types checked
 //! - [`functions`]: the built-in functions, one file per family
 //! - [`plan`]: steps in the order they run; [`project`] and [`aggregate`] run them
+//! - [`operator`]: what a stateful operator is: rows in, results when the watermark says so, state saved and restored
 //! - [`expression`], [`operate`]: evaluation, on Arrow arrays where a column has one type, else value by value
 
 mod aggregate;
@@ -19,6 +20,7 @@ mod diagnostic;
 mod expression;
 mod functions;
 mod operate;
+mod operator;
 mod plan;
 mod project;
 mod tokens;
@@ -27,6 +29,7 @@ pub use aggregate::WindowStep;
 pub use compile::compile;
 pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use expression::Expression;
+pub use operator::{Context, Operate};
 pub use plan::{Catalog, Columns, FunctionInfo, InputPlan, Operator, Plan, Script, Source, Step, WindowSpec};
 pub use project::{Argument, Called, Functions, Output, Project};
 

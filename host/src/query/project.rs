@@ -6,6 +6,7 @@ use super::expression::{Expression, Rows};
 use super::operate::truth;
 use crate::batch::{Batch, Column};
 use crate::fault::{Fault, Rejected};
+use crate::time::Timestamp;
 
 /// What the query calls for `udf.…`; the pipeline answers it from the sandbox.
 pub trait Functions {
@@ -14,6 +15,17 @@ pub trait Functions {
     /// # Errors
     /// A [`Fault`] that stops the job. Trouble with a row is not one: it is in [`Called::rejected`].
     fn call(&mut self, name: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault>;
+
+    /// Runs an aggregate function, `uda.NAME`, from its start over each group: the group's values with their times, in
+    /// that order. Group number `g` has the rows from `ends[g - 1]` (0 for the first) up to `ends[g]`.
+    /// The answer has one value a group.
+    ///
+    /// # Errors
+    /// A [`Fault`] that stops the job, also when there is no such function.
+    fn aggregate(&mut self, name: &str, values: &Column, times: &[Timestamp], ends: &[usize]) -> Result<Column, Fault> {
+        let _unused = (values, times, ends);
+        Err(Fault::job(format!("there is no aggregate function 'uda.{name}'")))
+    }
 }
 
 /// One argument of a call.
