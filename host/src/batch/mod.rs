@@ -86,6 +86,32 @@ impl Batch {
         }
     }
 
+    /// The job's input that row `row` came from.
+    pub fn input(&self, row: usize) -> Option<usize> {
+        let _row = row;
+        match &self.origin {
+            Origin::Events { input, .. } => Some(*input),
+            Origin::Derived => None,
+        }
+    }
+
+    /// Row `row` as a record: its columns but the hidden ones, whose names start with `#`, and the fields that it does not have.
+    pub fn record(&self, row: usize) -> Value {
+        let fields = self.names.iter().zip(&self.columns).filter(|(name, column)| !name.starts_with('#') && !column.is_missing(row));
+        Value::Record(Arc::new(fields.map(|(name, column)| (Arc::clone(name), column.value(row))).collect()))
+    }
+
+    /// The same rows without hidden columns.
+    #[must_use]
+    pub fn visible(&self) -> Self {
+        if !self.names.iter().any(|name| name.starts_with('#')) {
+            return self.clone();
+        }
+        let kept = self.names.iter().zip(&self.columns).filter(|(name, _)| !name.starts_with('#'));
+        let (names, columns): (Vec<_>, Vec<_>) = kept.map(|(name, column)| (Arc::clone(name), column.clone())).unzip();
+        Self { names: names.into(), columns, times: Arc::clone(&self.times), origin: self.origin.clone() }
+    }
+
     /// The rows of these indices, in that order.
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Self {
