@@ -1,0 +1,169 @@
+//! A step with windows: what is computed of its rows before they go into the windows, and of the groups that come out.
+
+use std::sync::Arc;
+
+use super::aggregates::AggregateSpec;
+use super::expression::{Expression, Rows};
+use super::operate::truth;
+use super::project::{Call, Filter, Functions, Output, make_calls};
+use crate::batch::{Batch, Column, Origin};
+use crate::fault::{Fault, Rejected};
+use crate::time::Timestamp;
+
+/// One window of a step, in ticks of 100 ns. Sizes are above 0 and at most [`WindowForm::MAX`].
+#[derive(Debug, Clone)]
+pub enum WindowForm {
+    /// `TumblingWindow`, `HoppingWindow`; a tumbling window has `hop == size`.
+    Hopping {
+        /// Length.
+        size: i64,
+        /// Time between the ends of two windows.
+        hop: i64,
+        /// How far the boundaries are moved.
+        offset: i64,
+    },
+    /// `SlidingWindow`.
+    Sliding {
+        /// Length.
+        size: i64,
+    },
+    /// `SessionWindow`.
+    Session {
+        /// The longest pause within a session.
+        timeout: i64,
+        /// At every multiple of it, sessions at least as long are cut.
+        max_duration: i64,
+        /// `OVER (PARTITION BY …)`; empty: one session for all rows.
+        partition_by: Vec<Expression>,
+    },
+    /// `System.Timestamp()`.
+    Snapshot,
+}
+
+impl WindowForm {
+    /// The longest window: 7 days.
+    pub const MAX: i64 = 7 * 24 * 3600 * crate::time::TICKS_PER_SECOND;
+}
+
+/// A step with GROUP BY. Inside `items` and `having`, `#key0`, `#aggregate0` and so on are columns, and `#window` is the
+/// window's id.
+#[derive(Debug)]
+pub struct WindowedStep {
+    pub(super) filter: Filter,
+    /// The `udf.…` calls in keys, partition keys and aggregates.
+    pub(super) calls: Vec<Call>,
+    /// One, or those of `Windows(…)`, with their ids.
+    pub(super) windows: Vec<(Option<Arc<str>>, WindowForm)>,
+    pub(super) keys: Vec<Expression>,
+    pub(super) aggregates: Vec<AggregateSpec>,
+    pub(super) having: Option<Expression>,
+    pub(super) items: Vec<(Arc<str>, Expression)>,
+}
+
+/// Rows on their way into the windows: their columns for keys and aggregates.
+#[derive(Debug)]
+pub struct WindowRows {
+    /// The rows; their times and origin matter, their columns no more.
+    pub batch: Batch,
+    /// The keys of GROUP BY.
+    pub keys: Vec<Column>,
+    /// The partition keys of each window that is a session.
+    pub partition_keys: Vec<Vec<Column>>,
+    /// The argument of each aggregate, then its ORDER BY keys.
+    pub arguments: Vec<Vec<Column>>,
+    /// Rows that a function rejected.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Groups that came out of windows: one row each.
+#[derive(Debug)]
+pub struct WindowGroups {
+    /// The window's end; ascending.
+    pub times: Vec<Timestamp>,
+    /// Which of the step's windows it is.
+    pub windows: Vec<u32>,
+    /// The keys of GROUP BY.
+    pub keys: Vec<Column>,
+    /// The values of the aggregates.
+    pub aggregates: Vec<Column>,
+}
+
+impl WindowedStep {
+    /// Its windows.
+    pub fn windows(&self) -> impl Iterator<Item = &WindowForm> {
+        self.windows.iter().map(|(_, form)| form)
+    }
+
+    /// Its aggregates.
+    pub fn aggregates(&self) -> &[AggregateSpec] {
+        &self.aggregates
+    }
+
+    /// How many keys GROUP BY has.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Filters rows, makes the calls, and computes what the windows hold of the rows.
+    ///
+    /// # Errors
+    /// A [`Fault`] that stops the job.
+    pub fn prepare(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<WindowRows, Fault> {
+        let Output { batch, mut rejected } = self.filter.run(batch, functions)?;
+        let (batch, calls, more) = make_calls(&self.calls, &batch, functions)?;
+        rejected.extend(more);
+        let rows = Rows { batch: &batch, calls: &calls };
+        let columns = |expressions: &[Expression]| expressions.iter().map(|key| key.over(rows)).collect::<Result<Vec<_>, _>>();
+        let keys = columns(&self.keys)?;
+        let partition_keys = self
+            .windows
+            .iter()
+            .map(|(_, form)| match form {
+                WindowForm::Session { partition_by, .. } => columns(partition_by),
+                _ => Ok(Vec::new()),
+            })
+            .collect::<Result<Vec<Vec<Column>>, Fault>>()?;
+        let arguments = self
+            .aggregates
+            .iter()
+            .map(|aggregate| {
+                let own = aggregate.argument.as_ref().or_else(|| aggregate.takes_rows().then_some(&Expression::Row));
+                own.into_iter().chain(aggregate.order_by.iter().map(|key| &key.expression)).map(|expression| expression.over(rows)).collect()
+            })
+            .collect::<Result<Vec<Vec<Column>>, Fault>>()?;
+        Ok(WindowRows { keys, partition_keys, arguments, batch, rejected })
+    }
+
+    /// HAVING, then the SELECT list.
+    ///
+    /// # Errors
+    /// A [`Fault`] that stops the job.
+    pub fn results(&self, groups: WindowGroups) -> Result<Batch, Fault> {
+        let WindowGroups { times, windows, keys, aggregates } = groups;
+        let ids = windows.iter().map(|window| self.windows.get(*window as usize).and_then(|(id, _)| id.as_deref()));
+        let names = (0..keys.len()).map(key_name).chain((0..aggregates.len()).map(aggregate_name)).chain([WINDOW_NAME.into()]).collect();
+        let columns = keys.into_iter().chain(aggregates).chain([Column::Text(ids.collect())]).collect();
+        let mut made = Batch { names, columns, times: times.into(), origin: Origin::Derived };
+        if let Some(having) = &self.having {
+            let holds = truth(&having.over(Rows { batch: &made, calls: &[] })?);
+            if !holds.iter().all(|holds| *holds) {
+                made = made.take(&(0..holds.len() as u32).filter(|row| holds[*row as usize]).collect::<Vec<_>>());
+            }
+        }
+        let over = Rows { batch: &made, calls: &[] };
+        let columns = self.items.iter().map(|(_, expression)| expression.over(over)).collect::<Result<Vec<_>, _>>()?;
+        let names = self.items.iter().map(|(name, _)| Arc::clone(name)).collect();
+        Ok(Batch { names, columns, ..made })
+    }
+}
+
+/// The column of the window's id, `System.Window().Id`: a text, or null where the window has none.
+pub(super) const WINDOW_NAME: &str = "#window";
+
+pub(super) fn key_name(number: usize) -> Arc<str> {
+    format!("#key{number}").into()
+}
+
+pub(super) fn aggregate_name(number: usize) -> Arc<str> {
+    format!("#aggregate{number}").into()
+}
