@@ -91,9 +91,9 @@ impl Batch {
 
     /// The job's input that row `row` came from.
     pub fn input(&self, row: usize) -> Option<usize> {
-        let _row = row;
         match &self.origin {
             Origin::Events { input, .. } => Some(*input),
+            Origin::Several(rows) => Some(rows[row].0),
             Origin::Derived => None,
         }
     }

@@ -136,10 +136,8 @@ impl Expression {
         let batch = rows.batch;
         let count = batch.rows();
         Ok(match self {
-            Self::Column(name, path) => follow(batch.column(name).cloned().unwrap_or(Column::Null(count)), path),
-            Self::FirstOf(names, path) => {
-                follow(names.iter().find_map(|name| batch.column(name)).cloned().unwrap_or(Column::Null(count)), path)
-            }
+            Self::Column(name, path) => read(batch.column(name), path, count),
+            Self::FirstOf(names, path) => read(names.iter().find_map(|name| batch.column(name)), path, count),
             Self::Field(inner, name) => follow(inner.over(rows, calls)?, std::slice::from_ref(name)),
             Self::Constant(value) => Column::constant(value, count),
             Self::Timestamp => Column::DateTime(batch.times.iter().map(|time| time.0).collect::<Vec<_>>().into()),
@@ -266,6 +264,18 @@ impl Expression {
             _ => false,
         }
     }
+}
+
+/// A column as an expression sees it: what is missing is null.
+fn read(column: Option<&Column>, path: &[Arc<str>], rows: usize) -> Column {
+    let Some(column) = column else { return Column::Null(rows) };
+    if path.is_empty()
+        && let Column::Mixed(values) = column
+        && values.iter().any(|value| matches!(value, Value::Missing))
+    {
+        return Column::from_values((0..rows).map(|row| column.value(row)));
+    }
+    follow(column.clone(), path)
 }
 
 fn follow(column: Column, path: &[Arc<str>]) -> Column {

@@ -4,24 +4,46 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::expression::Metadata;
+use super::expression::{Expression, Metadata};
 use crate::batch::{Batch, Column, RowId, Value};
 
-/// The metadata property of that name: `EventId`, `[EventHub].[Offset]`, `EventHub`, … `Ok(None)` for one that events here
-/// never have.
-pub(super) fn property(path: &str) -> Result<Metadata, &'static [&'static str]> {
-    const KNOWN: &[&str] =
-        &["EventId", "[EventHub].[EventEnqueuedUtcTime]", "[EventHub].[PartitionId]", "[EventHub].[Offset]", "[EventHub].[SequenceNumber]", "EventHub"];
+const KNOWN: &[&str] = &[
+    "EventId",
+    "EventHub",
+    "[EventHub].[EventEnqueuedUtcTime]",
+    "[EventHub].[EventProcessedUtcTime]",
+    "[EventHub].[PartitionId]",
+    "[EventHub].[Offset]",
+    "[EventHub].[SequenceNumber]",
+    "[EventHub].[PartitionKey]",
+    "[EventHub].[Publisher]",
+    "[User].[NAME]",
+];
+
+/// The metadata property of that name: `EventId`, `[EventHub].[Offset]`, `EventHub`, … `column`: a column of the input.
+///
+/// # Errors
+/// The names of those that there are.
+pub(super) fn property(path: &str, column: impl FnOnce(&str) -> Expression) -> Result<Expression, &'static [&'static str]> {
     let plain: String = path.chars().filter(|letter| !"[] ".contains(*letter)).collect::<String>().to_ascii_lowercase();
-    Ok(match plain.as_str() {
-        "eventid" => Metadata::EventId,
-        "eventhub.partitionid" | "iothub.partitionid" => Metadata::PartitionId,
-        "eventhub.offset" => Metadata::Offset,
-        "eventhub.sequencenumber" => Metadata::SequenceNumber,
-        "eventhub" => Metadata::All,
+    let name = plain.strip_prefix("eventhub.").or_else(|| plain.strip_prefix("iothub.")).unwrap_or(&plain);
+    Ok(match name {
+        "eventid" => Expression::Metadata(Metadata::EventId),
+        "partitionid" => Expression::Metadata(Metadata::PartitionId),
+        "offset" => Expression::Metadata(Metadata::Offset),
+        "sequencenumber" => Expression::Metadata(Metadata::SequenceNumber),
+        "eventhub" | "iothub" => Expression::Metadata(Metadata::All),
+        "eventenqueuedutctime" | "enqueuedtime" => Expression::column(ENQUEUED),
+        "eventprocessedutctime" => column("EventProcessedUtcTime"),
+        // Events here have no user properties, no publisher and no key.
+        "user" | "partitionkey" | "publisher" => Expression::Constant(Value::Null),
+        user if user.starts_with("user.") => Expression::Constant(Value::Null),
         _ => return Err(KNOWN),
     })
 }
+
+/// The hidden column of an event's arrival time.
+pub(super) const ENQUEUED: &str = "#enqueued";
 
 /// One value a row; null for rows that are no event.
 pub(super) fn column(which: Metadata, batch: &Batch) -> Column {
@@ -37,7 +59,7 @@ pub(super) fn column(which: Metadata, batch: &Batch) -> Column {
                 field("PartitionId", Value::BigInt(id.partition.into())),
                 field("Offset", Value::Text(id.offset.to_string().into())),
                 field("SequenceNumber", Value::BigInt(id.offset.cast_signed())),
-                field("EventEnqueuedUtcTime", batch.column("#enqueued").map_or(Value::Null, |column| column.value(row))),
+                field("EventEnqueuedUtcTime", batch.column(ENQUEUED).map_or(Value::Null, |column| column.value(row))),
             ]))
         }
     }))

@@ -120,8 +120,10 @@ impl Item {
                 fields(&record).into_iter().for_each(|(name, column)| add(name, column));
             }
             Self::Named(name, expression) => {
-                names.push(Arc::clone(name));
-                columns.push(expression.over(rows, calls)?);
+                if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                    names.push(Arc::clone(name));
+                    columns.push(expression.over(rows, calls)?);
+                }
             }
         }
         Ok(())
