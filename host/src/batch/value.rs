@@ -11,9 +11,10 @@ use crate::time::Timestamp;
 pub type Record = Vec<(Arc<str>, Value)>;
 
 /// A value of any of Stream Analytics' types.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// No value.
+    #[default]
     Null,
     /// `bit`.
     Bit(bool),
