@@ -46,6 +46,8 @@ pub enum Origin {
         /// The offset of each row.
         offsets: Arc<[u64]>,
     },
+    /// Each row is one event, of any input and partition: rows of several partitions in the order of their times.
+    Several(Arc<[(usize, RowId)]>),
     /// Each row was made by a window or a join.
     Derived,
 }
@@ -84,6 +86,7 @@ impl Batch {
     pub fn row_id(&self, row: usize) -> Option<RowId> {
         match &self.origin {
             Origin::Events { partition, offsets, .. } => Some(RowId { partition: *partition, offset: offsets[row] }),
+            Origin::Several(rows) => Some(rows[row].1),
             Origin::Derived => None,
         }
     }
@@ -95,6 +98,7 @@ impl Batch {
             Origin::Events { input, partition, offsets } => {
                 Origin::Events { input: *input, partition: *partition, offsets: rows.iter().map(|row| offsets[*row as usize]).collect() }
             }
+            Origin::Several(ids) => Origin::Several(rows.iter().map(|row| ids[*row as usize]).collect()),
             Origin::Derived => Origin::Derived,
         };
         Self {
@@ -112,6 +116,7 @@ impl Batch {
             Origin::Events { input, partition, offsets } => {
                 Origin::Events { input: *input, partition: *partition, offsets: offsets[first..first + rows].into() }
             }
+            Origin::Several(ids) => Origin::Several(ids[first..first + rows].into()),
             Origin::Derived => Origin::Derived,
         };
         Self {

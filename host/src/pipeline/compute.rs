@@ -203,15 +203,16 @@ impl Compute {
     /// Leaves out the rows that reached the outputs before this start: events below the checkpoint, and windows up to
     /// its watermark.
     fn only_new(&self, batch: Batch) -> Option<Batch> {
+        let committed = |input: usize, partition: u32| {
+            self.readers.iter().find(|reader| reader.input == input && reader.partition == partition).map_or(0, |reader| reader.committed)
+        };
         let is_new = |row: usize| match &batch.origin {
-            Origin::Events { input, partition, offsets } => {
-                let reader = self.readers.iter().find(|reader| reader.input == *input && reader.partition == *partition);
-                offsets[row] >= reader.map_or(0, |reader| reader.committed)
-            }
+            Origin::Events { input, partition, offsets } => offsets[row] >= committed(*input, *partition),
+            Origin::Several(ids) => ids[row].1.offset >= committed(ids[row].0, ids[row].1.partition),
             Origin::Derived => batch.times[row] > self.released,
         };
         // Offsets and times ascend: when the first row is new, all are.
-        if batch.rows() == 0 || is_new(0) {
+        if batch.rows() == 0 || (is_new(0) && !matches!(batch.origin, Origin::Several(_))) {
             return (batch.rows() > 0).then_some(batch);
         }
         let keep: Vec<u32> = (0..batch.rows()).filter(|row| is_new(*row)).map(|row| row as u32).collect();

@@ -161,9 +161,12 @@ fn joined(mut parts: Vec<Batch>) -> Option<Batch> {
         Origin::Events { input, partition, .. } => {
             let offsets = parts.iter().flat_map(|part| match &part.origin {
                 Origin::Events { offsets, .. } => offsets.to_vec(),
-                Origin::Derived => Vec::new(),
+                Origin::Several(_) | Origin::Derived => Vec::new(),
             });
             Origin::Events { input: *input, partition: *partition, offsets: offsets.collect() }
+        }
+        Origin::Several(_) => {
+            Origin::Several(parts.iter().flat_map(|part| if let Origin::Several(ids) = &part.origin { ids.to_vec() } else { Vec::new() }).collect())
         }
         Origin::Derived => Origin::Derived,
     };

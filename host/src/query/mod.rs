@@ -11,6 +11,7 @@
 //! - [`plan`]: steps in the order they run; [`project`] and [`aggregate`] run them
 //! - [`windowed`]: what a step with GROUP BY computes before and after its windows; [`aggregates`]: the aggregate functions
 //! - [`operator`]: what a stateful operator is: rows in, results when the watermark says so, state saved and restored
+//! - [`operators`]: joins, lookups, analytic functions, `MATCH_RECOGNIZE`
 //! - [`expression`], [`operate`]: evaluation, on Arrow arrays where a column has one type, else value by value
 
 mod aggregate;
@@ -23,6 +24,7 @@ mod expression;
 mod functions;
 mod operate;
 mod operator;
+mod operators;
 mod plan;
 mod project;
 mod tokens;
@@ -36,6 +38,10 @@ pub use compile::compile;
 pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use expression::Expression;
 pub use operator::{Context, Operate};
+pub use operators::{
+    AnalyticFunction, AnalyticSpec, Direction, JoinKind, JoinSpec, LookupSpec, MatchAggregate, MatchFunction, MatchSpec, MatchVariable, Pattern,
+    Quantifier, Running,
+};
 pub use plan::{Catalog, Columns, FunctionInfo, InputPlan, Operator, Plan, Script, Source, Step, WindowSpec};
 pub use project::{Argument, Called, Functions, Output, Project};
 pub use windowed::{WindowForm, WindowGroups, WindowRows, WindowedStep};
