@@ -11,9 +11,10 @@ use crate::time::Timestamp;
 pub type Record = Vec<(Arc<str>, Value)>;
 
 /// A value of any of Stream Analytics' types.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// No value.
+    #[default]
     Null,
     /// No such field: reads as null everywhere, but `*` does not write it. It stands only inside [`Column::Mixed`](super::Column::Mixed);
     /// [`Column::value`](super::Column::value) answers null for it.

@@ -6,7 +6,7 @@ use crate::batch::{Batch, Origin};
 use crate::fault::{Domain, Fault, Rejected};
 use crate::query::{Operator, Output, Plan, Project, Source, Step, WindowStep};
 use crate::time::Timestamp;
-use crate::window::{Closed, Window, WindowOperator};
+use crate::window::{ClosedRows as Closed, Window, WindowOperator};
 
 use super::functions::Calls;
 

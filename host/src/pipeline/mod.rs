@@ -16,6 +16,7 @@ mod compute;
 mod functions;
 mod graph;
 mod measure;
+pub mod operators;
 mod outputs;
 mod reader;
 mod stamp;

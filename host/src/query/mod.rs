@@ -31,7 +31,9 @@ mod tokens;
 mod windowed;
 
 pub use aggregate::WindowStep;
-pub use aggregates::{AggregateForm, AggregateFunction, AggregateSpec, KnownAggregate, OrderKey, known_aggregate, known_aggregates};
+pub use aggregates::{
+    AggregateForm, AggregateFunction, AggregateSpec, Aggregator, KnownAggregate, OrderKey, aggregator, known_aggregate, known_aggregates,
+};
 pub use compile::compile;
 pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use expression::Expression;
