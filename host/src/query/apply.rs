@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Functions;
-use super::expression::{Calls, Expression, Rows};
+use super::expression::{Calls, Ended, Expression, Rows};
 use super::project::Output;
 use crate::batch::{Batch, Column, ColumnBuilder, Value};
 use crate::fault::Fault;
@@ -55,7 +55,7 @@ impl Apply {
         };
         let mut calls = Calls::with(functions);
         let values = self.value.over(Rows::of(batch), &mut calls)?;
-        let (keep, rejected) = calls.finish(batch);
+        let Ended { keep, rejected, failed } = calls.finish(batch);
         let mut rows: Vec<u32> = Vec::new();
         let mut firsts = ColumnBuilder::default();
         let mut seconds = ColumnBuilder::default();
@@ -87,7 +87,7 @@ impl Apply {
         let names: Vec<Arc<str>> = [first, second].iter().map(|name| format!("{}.{name}", self.alias).into()).collect();
         made.names = made.names.iter().cloned().chain(names).collect();
         made.columns.extend([firsts.finish(), seconds.finish()]);
-        Ok(Output { batch: made, rejected })
+        Ok(Output { batch: made, rejected, failed })
     }
 }
 

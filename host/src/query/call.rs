@@ -1,5 +1,7 @@
 //! What the query asks of the outside: the job's functions.
 
+use std::ops::Range;
+
 use crate::batch::{Batch, Column};
 use crate::fault::Fault;
 use crate::time::Timestamp;
@@ -36,8 +38,19 @@ pub enum Argument<'a> {
 /// What a call answered.
 #[derive(Debug)]
 pub struct Called {
-    /// One value a row.
+    /// One value a row; null where there is none.
     pub column: Column,
-    /// Row and reason, rows ascending.
+    /// Rows that do not fit the function, and why, rows ascending: they go to the dead letter.
     pub rejected: Vec<(usize, String)>,
+    /// Rows whose call failed in a way that stops a job in Stream Analytics, rows ascending.
+    pub failed: Vec<Failed>,
+}
+
+/// A call that failed: a script that threw, an endpoint that refused. What follows is the job's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The rows of the call.
+    pub rows: Range<usize>,
+    /// Why.
+    pub fault: Fault,
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::functions::Builtin;
 use super::like::Like;
 use super::operate::{self, Binary, Operand};
-use super::project::{Argument, Functions};
+use super::call::{Argument, Functions};
+use super::project::Failure;
 use crate::batch::{Batch, Column, Value};
 use crate::fault::{Fault, Rejected};
 
@@ -90,30 +91,49 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The calls of one step over one batch: each is made once, and rows that a function rejects are noted.
+/// The calls of one step over one batch: each is made once, and rows that a function rejects or fails on are noted.
 pub(super) struct Calls<'f> {
     functions: Option<&'f mut dyn Functions>,
     made: HashMap<usize, Column>,
     rejected: BTreeMap<usize, (String, String)>,
+    failed: BTreeMap<usize, (String, Fault)>,
+}
+
+/// What the calls of a step came to.
+pub(super) struct Ended {
+    /// The rows that go on; `None`: all.
+    pub(super) keep: Option<Vec<u32>>,
+    pub(super) rejected: Vec<Rejected>,
+    pub(super) failed: Vec<Failure>,
 }
 
 impl<'f> Calls<'f> {
     pub(super) fn with(functions: &'f mut dyn Functions) -> Self {
-        Self { functions: Some(functions), made: HashMap::new(), rejected: BTreeMap::new() }
+        Self { functions: Some(functions), ..Self::none() }
     }
 
     fn none() -> Self {
-        Self { functions: None, made: HashMap::new(), rejected: BTreeMap::new() }
+        Self { functions: None, made: HashMap::new(), rejected: BTreeMap::new(), failed: BTreeMap::new() }
     }
 
-    /// The rows that no function rejected; `None`: all. The rejected ones, with the reason.
-    pub(super) fn finish(self, batch: &Batch) -> (Option<Vec<u32>>, Vec<Rejected>) {
-        if self.rejected.is_empty() {
-            return (None, Vec::new());
+    /// Which rows of the step's batch go on, and what became of the others.
+    pub(super) fn finish(self, batch: &Batch) -> Ended {
+        let Self { rejected, failed, .. } = self;
+        if rejected.is_empty() && failed.is_empty() {
+            return Ended { keep: None, rejected: Vec::new(), failed: Vec::new() };
         }
-        let keep = (0..batch.rows() as u32).filter(|row| !self.rejected.contains_key(&(*row as usize))).collect();
-        let rejected = self.rejected.into_iter().map(|(row, (step, reason))| Rejected { origin: batch.row_id(row), step, reason });
-        (Some(keep), rejected.collect())
+        let goes_on = |row: &u32| !rejected.contains_key(&(*row as usize)) && !failed.contains_key(&(*row as usize));
+        let keep = (0..batch.rows() as u32).filter(goes_on).collect();
+        let failed = failed
+            .into_iter()
+            .map(|(row, (step, fault))| Failure {
+                row: batch.record(row),
+                rejected: Rejected { origin: batch.row_id(row), step, reason: fault.to_string() },
+                fault,
+            })
+            .collect();
+        let rejected = rejected.into_iter().map(|(row, (step, reason))| Rejected { origin: batch.row_id(row), step, reason }).collect();
+        Ended { keep: Some(keep), rejected, failed }
     }
 }
 
@@ -356,9 +376,15 @@ fn make(call: &Call, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fa
         return Err(Fault::internal(format!("udf.{} cannot be called here", call.name)));
     };
     let called = functions.call(&call.name, &arguments, count)?;
+    let place = |row: usize| rows.places.map_or(row, |places| places[row] as usize);
+    let step = || format!("udf.{}", call.name);
     for (row, reason) in called.rejected {
-        let row = rows.places.map_or(row, |places| places[row] as usize);
-        calls.rejected.entry(row).or_insert_with(|| (format!("udf.{}", call.name), reason));
+        calls.rejected.entry(place(row)).or_insert_with(|| (step(), reason));
+    }
+    for failed in called.failed {
+        for row in failed.rows {
+            calls.failed.entry(place(row)).or_insert_with(|| (step(), failed.fault.clone()));
+        }
     }
     if rows.places.is_none() {
         calls.made.insert(call.number, called.column.clone());

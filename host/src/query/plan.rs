@@ -48,6 +48,10 @@ pub struct FunctionInfo {
 /// A compiled script.
 #[derive(Debug, Default)]
 pub struct Plan {
+    /// The script's file, for messages.
+    pub file: String,
+    /// The script's text.
+    pub text: String,
     /// The inputs that it reads.
     pub inputs: Vec<InputPlan>,
     /// The inputs as the query sees them: one for each way in which an input gets its time.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Functions;
-use super::expression::{Calls, Expression, Rows};
+use super::expression::{Calls, Ended, Expression, Rows};
 use super::operate::truth;
 use crate::batch::{Batch, Column, Record, Value};
 use crate::fault::{Fault, Rejected};
@@ -15,6 +15,19 @@ pub struct Output {
     pub batch: Batch,
     /// Rows that a function rejected.
     pub rejected: Vec<Rejected>,
+    /// Rows that a function failed on: they stop the job, or are rejected, too, as the job's policy says.
+    pub failed: Vec<Failure>,
+}
+
+/// A row that stops the job.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The row, as far as it is known.
+    pub row: Value,
+    /// What becomes of it when the job goes on.
+    pub rejected: Rejected,
+    /// Why.
+    pub fault: Fault,
 }
 
 /// One entry of a SELECT list.
@@ -46,7 +59,7 @@ impl Project {
     /// # Errors
     /// A [`Fault`] that stops the job.
     pub fn run(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<Output, Fault> {
-        let Output { batch, mut rejected } = self.filtered(batch, functions)?;
+        let Output { batch, mut rejected, mut failed } = self.filtered(batch, functions)?;
         let mut calls = Calls::with(functions);
         let rows = Rows::of(&batch);
         let mut names: Vec<Arc<str>> = Vec::new();
@@ -68,27 +81,32 @@ impl Project {
         }
         let names = if self.items.is_none() && self.more.is_empty() { Arc::clone(&batch.names) } else { names.into() };
         let projected = Batch { names, columns, times: Arc::clone(&batch.times), origin: batch.origin.clone() };
-        let (keep, more) = calls.finish(&batch);
-        rejected.extend(more);
-        Ok(Output { batch: keep.map_or_else(|| projected.clone(), |keep| projected.take(&keep)), rejected })
+        let ended = calls.finish(&batch);
+        rejected.extend(ended.rejected);
+        failed.extend(ended.failed);
+        let batch = match ended.keep {
+            Some(keep) => projected.take(&keep),
+            None => projected,
+        };
+        Ok(Output { batch, rejected, failed })
     }
 
     /// The rows for which the condition holds.
     fn filtered(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<Output, Fault> {
-        let Some(condition) = &self.filter else { return Ok(Output { batch: batch.clone(), rejected: Vec::new() }) };
+        let Some(condition) = &self.filter else { return Ok(Output { batch: batch.clone(), rejected: Vec::new(), failed: Vec::new() }) };
         let mut calls = Calls::with(functions);
         let mut holds = truth(&condition.over(Rows::of(batch), &mut calls)?);
-        let (keep, rejected) = calls.finish(batch);
+        let Ended { keep, rejected, failed } = calls.finish(batch);
         if let Some(keep) = keep {
             let mut good = vec![false; holds.len()];
             keep.iter().for_each(|row| good[*row as usize] = true);
             holds.iter_mut().zip(good).for_each(|(holds, good)| *holds &= good);
         }
         if holds.iter().all(|holds| *holds) {
-            return Ok(Output { batch: batch.clone(), rejected });
+            return Ok(Output { batch: batch.clone(), rejected, failed });
         }
         let keep: Vec<u32> = (0..holds.len() as u32).filter(|row| holds[*row as usize]).collect();
-        Ok(Output { batch: batch.take(&keep), rejected })
+        Ok(Output { batch: batch.take(&keep), rejected, failed })
     }
 }
 

@@ -45,7 +45,7 @@ impl WindowForm {
 
 /// A step with GROUP BY. What comes out has the columns `#key0`, `#aggregate0` and so on, and `#window`, the window's id; HAVING
 /// and the SELECT list are a step of their own behind it, and WHERE and `udf.…` calls one before it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct WindowedStep {
     /// One, or those of `Windows(…)`, with their ids.
     pub(super) windows: Vec<(Option<Arc<str>>, WindowForm)>,

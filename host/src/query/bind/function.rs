@@ -79,7 +79,10 @@ impl Binder<'_> {
         for (place, argument) in arguments.into_iter().enumerate() {
             bound.push(match argument {
                 Expr::Identifier(part) if builtin.date_part && place == 0 => {
-                    functions::date::check_part(&part.value).map_err(|message| Diagnostic::new(part.span, message))?;
+                    if functions::date::part(&part.value).is_none() {
+                        let help = suggest(&part.value, functions::date::part_names());
+                        return Err(Diagnostic::new(part.span, format!("'{}' is not a date part", part.value)).help(help));
+                    }
                     Expression::Constant(Value::Text(part.value.as_str().into()))
                 }
                 // In DATEDIFF a source stands for the time of its row.

@@ -209,5 +209,5 @@ impl Matching<'_> {
 
 /// Whether a bare word may be a date part inside a function.
 fn is_part(word: &str) -> bool {
-    crate::query::functions::date::check_part(word).is_ok()
+    crate::query::functions::date::part(word).is_some()
 }

@@ -28,7 +28,7 @@ const STACK: usize = 64 << 20;
 /// # Errors
 /// [`Diagnostics`]: everything that is wrong, with places.
 pub fn compile(script: Script<'_>, catalog: &Catalog) -> Result<Plan, Diagnostics> {
-    let run = || compiled(script.text, catalog).map_err(|found| Diagnostics::new(script.file, script.text, found));
+    let run = || compiled(script, catalog).map_err(|found| Diagnostics::new(script.file, script.text, found));
     std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run) {
         Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         Err(error) => {
@@ -38,10 +38,10 @@ pub fn compile(script: Script<'_>, catalog: &Catalog) -> Result<Plan, Diagnostic
     })
 }
 
-fn compiled(text: &str, catalog: &Catalog) -> Result<Plan, Vec<Diagnostic>> {
-    let (tokens, overs) = tokens::read(text).map_err(|found| vec![found])?;
+fn compiled(script: Script<'_>, catalog: &Catalog) -> Result<Plan, Vec<Diagnostic>> {
+    let (tokens, overs) = tokens::read(script.text).map_err(|found| vec![found])?;
     let syntax = syntax::parse(tokens).map_err(|found| vec![found])?;
-    let mut compiler = Compiler { catalog, overs: &overs, plan: Plan::default(), steps: HashMap::new(), tables: HashMap::new(), found: Vec::new() };
+    let mut compiler = Compiler { catalog, overs: &overs, plan: Plan { file: script.file.to_owned(), text: script.text.to_owned(), ..Plan::default() }, steps: HashMap::new(), tables: HashMap::new(), found: Vec::new() };
     for table in syntax.tables {
         compiler.table(table);
     }

@@ -219,7 +219,7 @@ impl Reader<'_> {
         loop {
             let column = self.ident("the name of a column")?;
             let ty = self.ident("a type")?;
-            if !super::super::functions::is_type(&ty.value) {
+            if crate::query::functions::cast(&ty.value.to_lowercase(), true).is_none() {
                 let known = ["bigint", "float", "nvarchar(max)", "datetime", "bit", "record", "array"];
                 return Err(Diagnostic::new(ty.span, format!("there is no type '{}'", ty.value)).help(suggest(&ty.value, known)));
             }
