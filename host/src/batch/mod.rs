@@ -8,6 +8,7 @@ mod builder;
 mod column;
 mod json;
 mod keys;
+mod read;
 mod saved;
 mod value;
 
@@ -19,6 +20,7 @@ pub use builder::ColumnBuilder;
 pub use column::Column;
 pub use json::{write_row, write_value};
 pub use keys::{DocumentKeys, key_text};
+pub use read::{of_json, read_json};
 pub use value::{Record, Value};
 
 use crate::time::Timestamp;

@@ -166,7 +166,7 @@ impl<'a> Binder<'a> {
                     Diagnostic::new(expr.span(), format!("there is no type '{name}'"))
                         .help("types are bigint, float, nvarchar(max), datetime, bit, record, array")
                 })?;
-                Ok(Expression::Function(builtin.name, builtin.run, vec![self.expr(inner, clause)?]))
+                Ok(Expression::Function(builtin, vec![self.expr(inner, clause)?]))
             }
             Expr::Floor { expr: inner, .. } => self.builtin("FLOOR", &[inner], clause, expr),
             Expr::Ceil { expr: inner, .. } => self.builtin("CEILING", &[inner], clause, expr),
@@ -248,7 +248,7 @@ impl<'a> Binder<'a> {
     fn builtin(&mut self, name: &str, arguments: &[&Expr], clause: Clause, whole: &Expr) -> Bound {
         let builtin = functions::find(name).ok_or_else(|| not_yet(whole, name))?;
         let arguments = arguments.iter().map(|argument| self.expr(argument, clause)).collect::<Result<_, _>>()?;
-        Ok(Expression::Function(builtin.name, builtin.run, arguments))
+        Ok(Expression::Function(*builtin, arguments))
     }
 
     fn function(&mut self, function: &Function, clause: Clause) -> Bound {
@@ -292,18 +292,17 @@ impl<'a> Binder<'a> {
             let expected = if fewest == most { format!("{fewest}") } else { format!("at least {fewest}") };
             return Err(Diagnostic::new(position, format!("{name} takes {expected} arguments, {} were given", arguments.len())));
         }
-        let dated = matches!(name, "DATEADD" | "DATEDIFF" | "DATEPART");
         let mut bound = Vec::new();
         for (place, argument) in arguments.into_iter().enumerate() {
             let FunctionArgExpr::Expr(argument) = argument else {
                 return Err(Diagnostic::new(position, format!("{name} does not take *")));
             };
             bound.push(match argument {
-                Expr::Identifier(part) if dated && place == 0 => Expression::Constant(Value::Text(part.value.as_str().into())),
+                Expr::Identifier(part) if builtin.date_part && place == 0 => Expression::Constant(Value::Text(part.value.as_str().into())),
                 other => self.expr(other, clause)?,
             });
         }
-        Ok(Expression::Function(builtin.name, builtin.run, bound))
+        Ok(Expression::Function(*builtin, bound))
     }
 
     fn aggregate(&mut self, function: &Function, kind: Kind, clause: Clause, position: Position) -> Bound {

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use super::functions::Builtin;
 use super::operate::{self, Binary};
-use crate::batch::{Batch, Column, ColumnBuilder, Value};
+use crate::batch::{Batch, Column, Value};
 use crate::fault::Fault;
-
-/// A scalar function: its arguments' values in, its value out.
-pub(super) type Scalar = fn(&[Value]) -> Result<Value, String>;
 
 /// A bound expression.
 #[derive(Debug, Clone)]
@@ -33,7 +31,7 @@ pub enum Expression {
     /// `CASE`: conditions with their values, then `ELSE`.
     Case(Vec<(Self, Self)>, Option<Box<Self>>),
     /// A built-in function.
-    Function(&'static str, Scalar, Vec<Self>),
+    Function(Builtin, Vec<Self>),
 }
 
 /// What an expression is evaluated over.
@@ -69,7 +67,7 @@ impl Expression {
                 Ok(Column::Bit((0..count).map(|row| Some(column.is_null(row))).collect()))
             }
             Self::Case(branches, otherwise) => case(branches, otherwise.as_deref(), rows),
-            Self::Function(name, function, arguments) => call(name, *function, arguments, rows),
+            Self::Function(function, arguments) => call(function, arguments, rows),
         }
     }
 
@@ -91,7 +89,7 @@ impl Expression {
                     otherwise.visit(visit);
                 }
             }
-            Self::Function(_, _, arguments) => arguments.iter().for_each(|argument| argument.visit(visit)),
+            Self::Function(_, arguments) => arguments.iter().for_each(|argument| argument.visit(visit)),
             Self::Column(..) | Self::Constant(_) | Self::Timestamp | Self::Row | Self::Call(_) => {}
         }
     }
@@ -147,14 +145,7 @@ fn narrow(rows: Rows<'_>, chosen: &[u32]) -> (Batch, Vec<Column>) {
     (rows.batch.take(chosen), rows.calls.iter().map(|column| column.take(chosen)).collect())
 }
 
-fn call(name: &str, function: Scalar, arguments: &[Expression], rows: Rows<'_>) -> Result<Column, Fault> {
+fn call(function: &Builtin, arguments: &[Expression], rows: Rows<'_>) -> Result<Column, Fault> {
     let columns = arguments.iter().map(|argument| argument.over(rows)).collect::<Result<Vec<_>, _>>()?;
-    let mut out = ColumnBuilder::with_capacity(rows.batch.rows());
-    let mut values = Vec::with_capacity(columns.len());
-    for row in 0..rows.batch.rows() {
-        values.clear();
-        values.extend(columns.iter().map(|column| column.value(row)));
-        out.push(function(&values).map_err(|what| Fault::job(format!("{name}: {what}")))?);
-    }
-    Ok(out.finish())
+    function.over(&columns, rows.batch.rows()).map_err(|failure| Fault::job(failure.message).at(function.name))
 }

@@ -31,7 +31,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use expression::Expression;
 pub use operator::{Context, Operate};
 pub use plan::{Catalog, Columns, FunctionInfo, InputPlan, Operator, Plan, Script, Source, Step, WindowSpec};
-pub use project::{Argument, Called, Functions, Output, Project};
+pub use project::{Argument, Called, Failed, Functions, Output, Project};
 
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,8 @@ pub struct Catalog {
     pub outputs: Option<Vec<String>>,
     /// Functions, called `udf.NAME`.
     pub functions: Vec<FunctionInfo>,
+    /// Aggregate functions, called `uda.NAME`.
+    pub aggregates: Vec<String>,
 }
 
 /// A function that a script may call.
@@ -35,8 +37,8 @@ pub struct FunctionInfo {
     pub name: String,
     /// The columns that its record must have; `None`: it takes anything.
     pub columns: Option<Vec<Column>>,
-    /// The type of its result.
-    pub returns: Type,
+    /// The type of its results; `None`: each has its own.
+    pub returns: Option<Type>,
 }
 
 /// A compiled script.

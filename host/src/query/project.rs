@@ -1,5 +1,6 @@
 //! A step without a window: filters and computes, batch by batch. Function calls are made once a batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::expression::{Expression, Rows};
@@ -40,10 +41,21 @@ pub enum Argument<'a> {
 /// What a call answered.
 #[derive(Debug)]
 pub struct Called {
-    /// One value a row.
+    /// One value a row; null where there is none.
     pub column: Column,
-    /// Row and reason, rows ascending.
+    /// Rows that do not fit the function, and why, rows ascending: they go to the dead letter.
     pub rejected: Vec<(usize, String)>,
+    /// Rows whose call failed in a way that stops a job in Stream Analytics, rows ascending.
+    pub failed: Vec<Failed>,
+}
+
+/// A call that failed: a script that threw, an endpoint that refused. What follows is the job's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The rows of the call.
+    pub rows: Range<usize>,
+    /// Why.
+    pub fault: Fault,
 }
 
 /// Rows that go on, and rows that do not.
@@ -162,6 +174,9 @@ pub(super) fn make_calls(
         let arguments: Vec<Argument<'_>> =
             values.iter().map(|value| value.as_ref().map_or(Argument::Record(batch), Argument::Value)).collect();
         let called = functions.call(&call.name, &arguments, batch.rows())?;
+        if let Some(failed) = called.failed.into_iter().next() {
+            return Err(failed.fault);
+        }
         for (row, reason) in called.rejected {
             reasons.entry(row).or_insert_with(|| (format!("udf.{}", call.name), reason));
         }
