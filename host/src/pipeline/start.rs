@@ -20,7 +20,7 @@ use crate::window::Watermarks;
 
 use super::commit::{Commit, PAGE_STATE};
 use super::compute::{Compute, Unit};
-use super::functions::{Bound, Calls};
+use super::functions::{Bound, CallSettings, Calls};
 use super::graph::Graph;
 use super::reader::{Place, Reader};
 use super::{Job, Status, measure, outputs};
@@ -54,7 +54,9 @@ impl Job {
     pub fn start(project: Project, settings: Settings) -> Result<Self, Fault> {
         measure::describe();
         let sandbox = Sandbox::new(settings.limits.clone())?;
-        let calls = Calls::load(&project, &sandbox)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let costs = CallSettings { stop: Arc::clone(&stop), ..CallSettings::default() };
+        let calls = Calls::load(&project.functions, &project.folder, &sandbox, &costs)?;
         let plan = plan(&project, &calls)?;
         let shown = calls.first(&project).cloned();
         let page = outputs::page(&project)?;
@@ -71,7 +73,6 @@ impl Job {
             None => Feed::new(page)?,
         };
 
-        let stop = Arc::new(AtomicBool::new(false));
         let (status, status_seen) = watch::channel(Status::Running);
         let (page, rows) = (feed.state(), feed.rows());
         let compute = Compute {
@@ -125,6 +126,7 @@ fn plan(project: &Project, calls: &Calls) -> Result<Plan, Fault> {
         inputs: project.inputs.iter().map(|input| input.name.clone()).collect(),
         outputs: Some(project.outputs.iter().map(|output| output.name.clone()).collect()),
         functions: calls.infos(),
+        aggregates: calls.aggregates(),
     };
     Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog)?)
 }
