@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::time::Timestamp;
 
 /// What the query calls for `udf.…` and `uda.…`; the pipeline answers it.
-pub trait Functions: Send {
+pub trait Functions: Send + std::fmt::Debug {
     /// Calls a function over `rows` rows.
     ///
     /// # Errors

@@ -44,8 +44,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use expression::{Call, Expression, Metadata};
 pub use operator::{Context, Operate};
 pub use operators::{
-    Analytic, AnalyticFunction, AnalyticSpec, Direction, Join, JoinKind, JoinSpec, Lookup, LookupSpec, MatchAggregate, MatchFunction, MatchSpec,
-    MatchVariable, Matching, Pattern, Quantifier, Running,
+    Analytic, AnalyticFunction, AnalyticSpec, Join, JoinKind, JoinSpec, Lookup, LookupSpec, MatchAggregate, MatchFunction, MatchSpec,
+    MatchVariable, Matching, Pattern, Quantifier,
 };
 pub use plan::{Catalog, Columns, Feed, FunctionInfo, InputPlan, Operator, Plan, Script, Source, Step};
 pub use project::{Failure, Output, Project};

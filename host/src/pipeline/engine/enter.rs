@@ -29,6 +29,7 @@ impl Entrance {
             (Some(_), false) => TimeSource::EventOverKey,
         };
         let policies = match settings.time {
+            TimeMode::Arriving(policies) if settings.finished.get(feed.input) == Some(&true) => Policies { early: None, late: None, ..policies },
             TimeMode::Arriving(policies) => policies,
             TimeMode::Sorted => Policies::none(),
         };

@@ -63,6 +63,8 @@ pub struct EngineSettings {
     pub on_error: OnError,
     /// For each input of the plan, by its place: how many partitions it has. Missing: 1.
     pub partitions: Vec<usize>,
+    /// For each input of the plan: whether it is a finished file, of which no event is early or late. Missing: it is not.
+    pub finished: Vec<bool>,
     /// For each input of the plan: whether its values are all text (CSV), so that `CREATE TABLE` converts them.
     pub text: Vec<bool>,
     /// What the clock says at the start.
@@ -74,7 +76,7 @@ pub struct EngineSettings {
 impl EngineSettings {
     /// One partition an input, JSON values, the given sense of time.
     pub fn new(time: TimeMode) -> Self {
-        Self { time, on_error: OnError::default(), partitions: Vec::new(), text: Vec::new(), now: Timestamp::default(), explain: false }
+        Self { time, on_error: OnError::default(), partitions: Vec::new(), finished: Vec::new(), text: Vec::new(), now: Timestamp::default(), explain: false }
     }
 }
 
@@ -150,11 +152,20 @@ impl Engine {
     /// # Errors
     /// A [`Fault`] that stops the job. The engine is not used any more then.
     pub fn push(&mut self, input: usize, partition: usize, batch: Batch, now: Timestamp) -> Result<Results, Fault> {
-        let mut results = Results::default();
-        self.enter(input, partition, batch, now, &mut results)?;
+        let mut results = self.take(input, partition, batch, now)?;
         if self.settings.time != TimeMode::Sorted {
             self.flow(&mut results)?;
         }
+        Ok(results)
+    }
+
+    /// As [`Engine::push`], but results of stateful steps wait for the next [`Engine::advance`].
+    ///
+    /// # Errors
+    /// A [`Fault`] that stops the job.
+    pub fn take(&mut self, input: usize, partition: usize, batch: Batch, now: Timestamp) -> Result<Results, Fault> {
+        let mut results = Results::default();
+        self.enter(input, partition, batch, now, &mut results)?;
         Ok(results)
     }
 

@@ -42,15 +42,15 @@ impl Engine {
         postcard::to_stdvec(&saved).map_err(|error| Fault::internal(format!("the state cannot be saved: {error}")))
     }
 
-    /// Takes up a saved state; called before any row.
+    /// Takes up a saved state; called before any row. `false`: it is of another query, or of other partitions, and nothing
+    /// was taken up.
     ///
     /// # Errors
-    /// A [`Fault`] when the state is damaged or of another query.
-    pub fn restore(&mut self, saved: &[u8]) -> Result<(), Fault> {
+    /// A [`Fault`] when the state is damaged.
+    pub fn restore(&mut self, saved: &[u8]) -> Result<bool, Fault> {
         let saved: Saved = postcard::from_bytes(saved).map_err(|error| Fault::job(format!("the saved state cannot be read: {error}")))?;
         if saved.shape != self.shape() || saved.nodes.len() != self.nodes.len() || saved.timelines.len() != self.entrances.len() {
-            return Err(Fault::job("the saved state is of another query: the script or the partitions have changed")
-                .at("checkpoint"));
+            return Ok(false);
         }
         for (entrance, timeline) in self.entrances.iter_mut().zip(saved.timelines) {
             entrance.timeline = timeline;
@@ -62,7 +62,7 @@ impl Engine {
             }
         }
         self.held = saved.held;
-        Ok(())
+        Ok(true)
     }
 
     /// Whether it keeps anything between batches but its timelines.

@@ -34,7 +34,7 @@ pub(super) fn compare(left: &Value, right: &Value) -> Ordering {
 
 fn class(value: &Value) -> u8 {
     match value {
-        Value::Null => 0,
+        Value::Null | Value::Missing => 0,
         Value::Bit(_) | Value::BigInt(_) | Value::Float(_) => 1,
         Value::DateTime(_) => 2,
         Value::Text(_) => 3,

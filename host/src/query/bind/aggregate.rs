@@ -1,7 +1,7 @@
 //! Aggregate functions in a SELECT with GROUP BY.
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArguments, Ident, OrderByExpr, Spanned, WindowType,
+    DuplicateTreatment, Expr, Function, FunctionArguments, Ident, OrderByExpr, OrderBySort, Spanned, WindowType,
 };
 
 use super::{Binder, Bound, Clause, constant};
@@ -37,16 +37,27 @@ impl Binder<'_> {
 
     pub(super) fn aggregate(&mut self, function: &Function, known: &KnownAggregate, clause: Clause, position: Position) -> Bound {
         self.allow_aggregate(clause, position)?;
+        if !takes_order(known) && function.over.is_some() {
+            return Err(Diagnostic::new(position, format!("{} OVER needs LIMIT DURATION(unit, number)", known.name)));
+        }
+        let spec = self.aggregate_spec(function, known, clause, position)?;
+        Ok(self.push(spec))
+    }
+
+    /// An aggregate with its arguments over single rows.
+    pub(super) fn aggregate_spec(
+        &mut self,
+        function: &Function,
+        known: &KnownAggregate,
+        clause: Clause,
+        position: Position,
+    ) -> Result<AggregateSpec, Diagnostic> {
         let arguments = constant::arguments(function)?;
         let distinct =
             matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct));
         let order = order_by(function);
-        let wants_order = matches!(known.form, AggregateForm::OrderedRows | AggregateForm::CountedRows | AggregateForm::Percentile);
-        if wants_order && order.is_empty() {
+        if takes_order(known) && order.is_empty() {
             return Err(Diagnostic::new(position, format!("{} needs OVER (ORDER BY …)", known.name)));
-        }
-        if !wants_order && function.over.is_some() {
-            return Err(Diagnostic::new(position, format!("{} OVER needs LIMIT DURATION(unit, number)", known.name)));
         }
         let wrong = |expected: &str| Diagnostic::new(position, format!("{} takes {expected}, {} were given", known.name, arguments.len()));
         // The expression that is aggregated; `Some(None)` is `*`.
@@ -68,13 +79,13 @@ impl Binder<'_> {
         };
         let constant = constant.map(|expr| self.constant(expr)).transpose()?;
         let text = argument.flatten().is_some_and(is_text_cast);
-        let descending = order.first().is_some_and(|key| key.options.asc == Some(false));
+        let descending = order.first().is_some_and(|key| key.options.sort == Some(OrderBySort::Desc));
         let made = known
             .function(constant.as_ref(), text, descending)
             .map_err(|message| Diagnostic::new(position, message))?;
         let mut keys = Vec::new();
         for key in order {
-            keys.push(OrderKey { expression: self.inside(&key.expr, clause)?, descending: key.options.asc == Some(false) });
+            keys.push(OrderKey { expression: self.inside(&key.expr, clause)?, descending: key.options.sort == Some(OrderBySort::Desc) });
         }
         let mut argument = argument.flatten().map(|expr| self.inside(expr, clause)).transpose()?;
         match known.form {
@@ -83,7 +94,10 @@ impl Binder<'_> {
             AggregateForm::Percentile => argument = keys.drain(..).next().map(|key| key.expression),
             _ => {}
         }
-        Ok(self.push(AggregateSpec { function: made, distinct, argument, order_by: keys }))
+        let spec = AggregateSpec { function: made, distinct, argument, order_by: keys };
+        // Whole rows of a join: those of its first source.
+        let whole = (self.scope.joined && spec.argument.is_none() && spec.takes_rows()).then(|| self.scope.row(0));
+        Ok(AggregateSpec { argument: spec.argument.or(whole), ..spec })
     }
 
     pub(super) fn user_aggregate(&mut self, function: &Function, name: &Ident, clause: Clause, position: Position) -> Bound {
@@ -144,6 +158,10 @@ impl Binder<'_> {
         });
         Expression::column(aggregate_name(number))
     }
+}
+
+fn takes_order(known: &KnownAggregate) -> bool {
+    matches!(known.form, AggregateForm::OrderedRows | AggregateForm::CountedRows | AggregateForm::Percentile)
 }
 
 /// ORDER BY of a function's OVER.

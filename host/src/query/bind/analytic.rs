@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use sqlparser::ast::{Expr, Function, Spanned, WindowType};
 
-use super::aggregate::order_by;
 use super::{Binder, Bound, Clause, constant};
-use crate::batch::Value;
 use crate::query::diagnostic::{Diagnostic, Position};
 use crate::query::expression::Expression;
-use crate::query::{AnalyticFunction, AnalyticSpec, Direction, Running, syntax};
+use crate::query::{AnalyticFunction, AnalyticSpec, known_aggregate, syntax};
 
 /// No window and no duration is longer.
 const MAX_DURATION: i64 = crate::query::WindowForm::MAX;
+
+/// The aggregates that may run over the last rows.
+const OVER: [&str; 9] = ["COUNT", "COUNT_BIG", "SUM", "AVG", "MIN", "MAX", "COLLECT", "COLLECTTOP", "TOPONE"];
 
 /// An analytic function and the source whose rows it looks at; `None`: the rows of all sources together.
 #[derive(Debug, Clone)]
@@ -98,7 +99,6 @@ impl Binder<'_> {
         position: Position,
     ) -> Result<AnalyticFunction, Diagnostic> {
         let wrong = |expected: &str| Diagnostic::new(position, format!("{} takes {expected}, {} were given", function.name, arguments.len()));
-        let running = |function, value| Ok(AnalyticFunction::Aggregate { function, value });
         if matches!(&function.args, sqlparser::ast::FunctionArguments::List(list) if list.duplicate_treatment == Some(sqlparser::ast::DuplicateTreatment::Distinct)) {
             return Err(Diagnostic::new(position, format!("{}(DISTINCT …) cannot have OVER", function.name)));
         }
@@ -118,38 +118,11 @@ impl Binder<'_> {
                 Ok(AnalyticFunction::Lag { value: self.value(*value, clause)?, offset: 0, default })
             }
             ("LAST", _) => Err(wrong("an expression and a default")),
-            ("COUNT" | "COUNT_BIG", [None]) => running(Running::Count, Expression::Constant(Value::BigInt(1))),
-            ("COUNT" | "COUNT_BIG", [Some(value)]) => match self.value(Some(value), clause)? {
-                Expression::Row => running(Running::Count, Expression::Constant(Value::BigInt(1))),
-                value => running(Running::Count, value),
+            _ => match known_aggregate(name) {
+                Some(known) if OVER.contains(&name) => self.aggregate_spec(function, known, clause, position).map(AnalyticFunction::Aggregate),
+                _ => Err(Diagnostic::new(position, format!("{} cannot have OVER (… LIMIT DURATION(…))", function.name))
+                    .help("SUM, AVG, MIN, MAX, COUNT, Collect, CollectTop and TopOne can, and LAG, LAST and ISFIRST")),
             },
-            ("SUM", [Some(value)]) => running(Running::Sum, self.value(Some(value), clause)?),
-            ("AVG", [Some(value)]) => running(Running::Avg, self.value(Some(value), clause)?),
-            ("MIN", [Some(value)]) => running(Running::Min, self.value(Some(value), clause)?),
-            ("MAX", [Some(value)]) => running(Running::Max, self.value(Some(value), clause)?),
-            ("COUNT" | "COUNT_BIG" | "SUM" | "AVG" | "MIN" | "MAX", _) => Err(wrong("one argument")),
-            ("COLLECT", []) => Ok(AnalyticFunction::Collect { value: self.whole() }),
-            ("COLLECT", [value]) => Ok(AnalyticFunction::Collect { value: self.value(*value, clause)? }),
-            ("TOPONE", [] | [_]) => {
-                let value = match arguments.first() {
-                    Some(value) => self.value(*value, clause)?,
-                    None => self.whole(),
-                };
-                Ok(AnalyticFunction::TopOne { value, order_by: self.order(function, clause, position)? })
-            }
-            ("COLLECTTOP", [Some(count), rest @ ..]) if rest.len() <= 1 => {
-                let number = constant::number(count)?;
-                if number < 1.0 || number.fract() != 0.0 {
-                    return Err(Diagnostic::new(count.span(), "CollectTop collects a whole number of rows, from 1"));
-                }
-                let value = match rest.first() {
-                    Some(value) => self.value(*value, clause)?,
-                    None => self.whole(),
-                };
-                Ok(AnalyticFunction::CollectTop { count: number as usize, value, order_by: self.order(function, clause, position)? })
-            }
-            _ => Err(Diagnostic::new(position, format!("{} cannot have OVER (… LIMIT DURATION(…))", function.name))
-                .help("SUM, AVG, MIN, MAX, COUNT, Collect, CollectTop and TopOne can, and LAG, LAST and ISFIRST")),
         }
     }
 
@@ -164,15 +137,6 @@ impl Binder<'_> {
             Some(expr) => self.row(expr, clause),
             None => Ok(self.whole()),
         }
-    }
-
-    fn order(&mut self, function: &Function, clause: Clause, position: Position) -> Result<Vec<(Expression, Direction)>, Diagnostic> {
-        let keys = order_by(function);
-        if keys.is_empty() {
-            return Err(Diagnostic::new(position, format!("{} needs ORDER BY in its OVER", function.name)));
-        }
-        let direction = |descending| if descending { Direction::Descending } else { Direction::Ascending };
-        keys.iter().map(|key| Ok((self.row(&key.expr, clause)?, direction(key.options.asc == Some(false))))).collect()
     }
 
     /// The source that the function looks at. In a join its columns then have their own names.
@@ -194,7 +158,6 @@ impl Binder<'_> {
 /// The same function over the rows of one source of a join; `None` when it reads others, too.
 fn localized(spec: &AnalyticSpec, alias: &str) -> Option<AnalyticSpec> {
     let local = |expression: &Expression| expression.localized(alias);
-    let order = |keys: &[(Expression, Direction)]| keys.iter().map(|(key, direction)| Some((local(key)?, *direction))).collect::<Option<Vec<_>>>();
     let function = match &spec.function {
         AnalyticFunction::Lag { value, offset, default } => AnalyticFunction::Lag {
             value: local(value)?,
@@ -205,12 +168,17 @@ fn localized(spec: &AnalyticSpec, alias: &str) -> Option<AnalyticSpec> {
             },
         },
         AnalyticFunction::IsFirst => AnalyticFunction::IsFirst,
-        AnalyticFunction::Aggregate { function, value } => AnalyticFunction::Aggregate { function: *function, value: local(value)? },
-        AnalyticFunction::TopOne { value, order_by } => AnalyticFunction::TopOne { value: local(value)?, order_by: order(order_by)? },
-        AnalyticFunction::CollectTop { count, value, order_by } => {
-            AnalyticFunction::CollectTop { count: *count, value: local(value)?, order_by: order(order_by)? }
+        AnalyticFunction::Aggregate(aggregate) => {
+            let mut aggregate = aggregate.clone();
+            aggregate.argument = match &aggregate.argument {
+                Some(argument) => Some(local(argument)?),
+                None => None,
+            };
+            for key in &mut aggregate.order_by {
+                key.expression = local(&key.expression)?;
+            }
+            AnalyticFunction::Aggregate(aggregate)
         }
-        AnalyticFunction::Collect { value } => AnalyticFunction::Collect { value: local(value)? },
     };
     let partition_by = spec.partition_by.iter().map(local).collect::<Option<Vec<_>>>()?;
     let when = match &spec.when {

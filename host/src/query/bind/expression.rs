@@ -74,7 +74,7 @@ impl Binder<'_> {
                 Ok(Expression::Function(builtin, vec![self.expr(inner, clause)?]))
             }
             Expr::Function(function) => self.function(function, clause),
-            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::In { .. } => {
                 Err(Diagnostic::new(expr.span(), "a query inside an expression is not part of the language").help("use a step and JOIN"))
             }
             other => Err(unknown_form(other)),

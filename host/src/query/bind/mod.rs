@@ -29,7 +29,8 @@ use super::diagnostic::Diagnostic;
 use super::expression::{Call, Expression};
 use super::plan::Catalog;
 use super::tokens::Overs;
-use super::windowed::{AggregateSpec, WindowForm};
+use super::AggregateSpec;
+use super::windowed::WindowForm;
 use crate::batch::Value;
 
 /// Where an expression stands; it decides what may be in it.

@@ -440,10 +440,10 @@ fn analytic_expressions(spec: &AnalyticSpec) -> Vec<&Expression> {
     match &spec.function {
         AnalyticFunction::Lag { value, default, .. } => found.extend(std::iter::once(value).chain(default)),
         AnalyticFunction::IsFirst => {}
-        AnalyticFunction::Aggregate { value, .. } | AnalyticFunction::Collect { value } => found.push(value),
-        AnalyticFunction::TopOne { value, order_by } | AnalyticFunction::CollectTop { value, order_by, .. } => {
-            found.push(value);
-            found.extend(order_by.iter().map(|(key, _)| key));
+        AnalyticFunction::Aggregate(aggregate) => {
+            const ROW: &Expression = &Expression::Row;
+            found.extend(aggregate.argument.as_ref().or_else(|| aggregate.takes_rows().then_some(ROW)));
+            found.extend(aggregate.order_by.iter().map(|key| &key.expression));
         }
     }
     found
