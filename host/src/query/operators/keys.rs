@@ -13,6 +13,8 @@ pub(super) struct KeyIndex {
     free: Vec<u32>,
     /// Keys looked up since the last sweep.
     looked_up: usize,
+    /// Keys that were left then.
+    kept: usize,
 }
 
 impl KeyIndex {
@@ -29,7 +31,7 @@ impl KeyIndex {
 
     /// Lets go of the keys that are not to be kept, when enough look-ups came since the last time to pay for the walk.
     pub(super) fn sweep(&mut self, mut keep: impl FnMut(usize) -> bool) {
-        if self.looked_up < self.by_key.len().max(1024) {
+        if self.looked_up < self.kept.max(1024) {
             return;
         }
         self.looked_up = 0;
@@ -41,6 +43,7 @@ impl KeyIndex {
             }
             keeps
         });
+        self.kept = self.by_key.len();
         // A smaller table is walked faster.
         if self.by_key.capacity() > 4 * self.by_key.len().max(1024) {
             self.by_key.shrink_to(2 * self.by_key.len());

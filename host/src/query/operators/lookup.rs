@@ -159,3 +159,72 @@ impl Table {
         self.by_key.get(key.as_slice()).map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Row, all, batch, binary, column, int, row, text};
+    use super::*;
+    use crate::batch::{Origin, Value};
+    use crate::query::operate::Binary;
+
+    fn spec(kind: JoinKind, keyed: bool) -> LookupSpec {
+        let condition =
+            if keyed { binary(Binary::Equal, column("p.k"), column("t.k")) } else { binary(Binary::Less, column("p.n"), column("t.n")) };
+        let keys = if keyed { vec![(column("p.k"), column("t.k"))] } else { Vec::new() };
+        LookupSpec { kind, left: Some("p".into()), right: "t".into(), keys, condition: all(vec![condition]) }
+    }
+
+    fn whole(rows: &[Row]) -> Batch {
+        batch(0, rows, &(0..rows.len()).collect::<Vec<_>>())
+    }
+
+    fn values(batch: &Batch, name: &str) -> Vec<Value> {
+        let column = batch.column(name).cloned().unwrap_or(Column::Null(batch.rows()));
+        (0..batch.rows()).map(|row| column.value(row)).collect()
+    }
+
+    #[test]
+    fn keys_are_compared_with_their_type_and_rows_keep_their_origin() {
+        let table = whole(&[
+            row(0, &[("k", text("1")), ("n", int(10))]),
+            row(0, &[("k", Value::Float(2.0)), ("n", int(20))]),
+            row(0, &[("k", text("x"))]),
+        ]);
+        let rows = whole(&[row(5, &[("k", int(1))]), row(6, &[("k", int(2))]), row(7, &[("k", text("x"))]), row(8, &[("k", Value::Null)])]);
+        let inner = Lookup::new(spec(JoinKind::Inner, true), &table).unwrap().run(&rows).unwrap();
+        assert_eq!(values(&inner, "t.n"), [int(20), Value::Null]);
+        assert_eq!(inner.origin, Origin::Events { input: 0, partition: 0, offsets: [1, 2].into() });
+        assert_eq!(inner.times[..], rows.times[1..3]);
+        let left = Lookup::new(spec(JoinKind::Left, true), &table).unwrap().run(&rows).unwrap();
+        assert_eq!(values(&left, "t.k"), [Value::Null, Value::Float(2.0), text("x"), Value::Null]);
+    }
+
+    #[test]
+    fn several_partners_come_in_the_order_of_the_table_and_a_new_table_replaces_the_old_one() {
+        let table = whole(&[row(0, &[("k", int(1)), ("n", int(3))]), row(0, &[("k", int(1)), ("n", int(2))])]);
+        let mut lookup = Lookup::new(spec(JoinKind::Left, true), &table).unwrap();
+        let rows = whole(&[row(0, &[("k", int(2))]), row(0, &[("k", int(1))])]);
+        assert_eq!(values(&lookup.run(&rows).unwrap(), "t.n"), [Value::Null, int(3), int(2)]);
+        lookup.replace(&whole(&[row(0, &[("k", int(2)), ("n", int(9))])])).unwrap();
+        assert_eq!(values(&lookup.run(&rows).unwrap(), "t.n"), [int(9), Value::Null]);
+    }
+
+    #[test]
+    fn without_an_equality_every_row_of_the_table_is_tried_also_when_that_is_many() {
+        let table = whole(&(0..700).map(|number| row(0, &[("n", int(number))])).collect::<Vec<_>>());
+        let rows = whole(&(0..100).map(|number| row(number, &[("n", int(600 + number))])).collect::<Vec<_>>());
+        let joined = Lookup::new(spec(JoinKind::Left, false), &table).unwrap().run(&rows).unwrap();
+        // Row n of 100 is below 99 - n rows of the table, and the last has none.
+        assert_eq!(joined.rows(), (0..100).map(|number| 99 - number).sum::<usize>() + 1);
+        assert_eq!(values(&joined, "t.n").last(), Some(&Value::Null));
+        assert_eq!(values(&joined, "t.n")[..2], [int(601), int(602)]);
+    }
+
+    #[test]
+    fn an_empty_table_gives_nothing_or_rows_of_nulls() {
+        let table = whole(&[row(0, &[("k", int(1))])]).take(&[]);
+        let rows = whole(&[row(0, &[("k", int(1))])]);
+        assert_eq!(Lookup::new(spec(JoinKind::Inner, true), &table).unwrap().run(&rows).unwrap().rows(), 0);
+        assert_eq!(values(&Lookup::new(spec(JoinKind::Left, true), &table).unwrap().run(&rows).unwrap(), "t.k"), [Value::Null]);
+    }
+}
