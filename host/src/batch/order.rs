@@ -33,7 +33,12 @@ impl RowOrder {
             }
             Origin::Several(rows) => numbered
                 .zip(rows.iter())
-                .map(|((time, sequence), (input, id))| Self { time: *time, source: source(*input, id.partition), offset: id.offset, sequence })
+                .map(|((time, sequence), (input, id))| Self {
+                    time: *time,
+                    source: source(*input, id.partition),
+                    offset: id.offset,
+                    sequence,
+                })
                 .collect(),
             Origin::Derived => numbered.map(|(time, sequence)| Self { time: *time, source: u64::MAX, offset: 0, sequence }).collect(),
         }

@@ -165,9 +165,9 @@ fn joined(mut parts: Vec<Batch>) -> Option<Batch> {
             });
             Origin::Events { input: *input, partition: *partition, offsets: offsets.collect() }
         }
-        Origin::Several(_) => {
-            Origin::Several(parts.iter().flat_map(|part| if let Origin::Several(ids) = &part.origin { ids.to_vec() } else { Vec::new() }).collect())
-        }
+        Origin::Several(_) => Origin::Several(
+            parts.iter().flat_map(|part| if let Origin::Several(ids) = &part.origin { ids.to_vec() } else { Vec::new() }).collect(),
+        ),
         Origin::Derived => Origin::Derived,
     };
     Some(Batch { origin, ..Batch::concat(&parts)? })

@@ -39,8 +39,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use expression::Expression;
 pub use operator::{Context, Operate};
 pub use operators::{
-    AnalyticFunction, AnalyticSpec, Direction, JoinKind, JoinSpec, LookupSpec, MatchAggregate, MatchFunction, MatchSpec, MatchVariable, Pattern,
-    Quantifier, Running,
+    AnalyticFunction, AnalyticSpec, Direction, JoinKind, JoinSpec, LookupSpec, MatchAggregate, MatchFunction, MatchSpec, MatchVariable,
+    Pattern, Quantifier, Running,
 };
 pub use plan::{Catalog, Columns, FunctionInfo, InputPlan, Operator, Plan, Script, Source, Step, WindowSpec};
 pub use project::{Argument, Called, Functions, Output, Project};

@@ -89,6 +89,12 @@ pub struct WindowGroups {
 }
 
 impl WindowedStep {
+    /// A step over one window, without WHERE, HAVING and function calls.
+    pub fn new(window: WindowForm, keys: Vec<Expression>, aggregates: Vec<AggregateSpec>, items: Vec<(Arc<str>, Expression)>) -> Self {
+        let windows = vec![(None, window)];
+        Self { filter: Filter::default(), calls: Vec::new(), windows, keys, aggregates, having: None, items }
+    }
+
     /// Its windows.
     pub fn windows(&self) -> impl Iterator<Item = &WindowForm> {
         self.windows.iter().map(|(_, form)| form)

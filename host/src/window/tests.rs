@@ -99,7 +99,10 @@ impl Accumulator for Greatest {
     }
 
     fn values(&mut self, slots: &[u32]) -> (Column, Vec<(usize, String)>) {
-        (Column::from_values(slots.iter().map(|slot| self.0[*slot as usize].map_or(Value::Null, Value::BigInt)).collect::<Vec<_>>()), Vec::new())
+        (
+            Column::from_values(slots.iter().map(|slot| self.0[*slot as usize].map_or(Value::Null, Value::BigInt)).collect::<Vec<_>>()),
+            Vec::new(),
+        )
     }
 
     fn save(&self) -> Result<Vec<u8>, Fault> {
@@ -159,7 +162,9 @@ fn run(kinds: &[WindowKind], rows: &[Row], marks: &[i64], cut: usize, saved_at: 
                 names: Arc::new([]),
                 columns: Vec::new(),
                 times: part.iter().map(|row| Timestamp(row.time)).collect(),
-                origin: Origin::Several(part.iter().map(|row| (0, RowId { partition: row.partition, offset: row.number as u64 })).collect()),
+                origin: Origin::Several(
+                    part.iter().map(|row| (0, RowId { partition: row.partition, offset: row.number as u64 })).collect(),
+                ),
             };
             let sessions = vec![Column::BigInt(part.iter().map(|row| row.session).collect::<Vec<_>>().into())];
             windows

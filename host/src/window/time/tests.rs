@@ -49,8 +49,7 @@ fn run(timeline: Timeline, events: &[Event], cut: usize, idle: Option<(usize, i6
         let promised = timeline.watermark_of(0);
         let before = explained.len();
         let now = part.last().map_or(0, |event| event.arrival);
-        let stamped =
-            timeline.stamp(0, Arrived { batch, events: &times, keys: &keys }, seconds(now), Some(&mut explained)).unwrap();
+        let stamped = timeline.stamp(0, Arrived { batch, events: &times, keys: &keys }, seconds(now), Some(&mut explained)).unwrap();
         // The columns go with their rows, and no row breaks what the watermark has promised.
         let kept: Vec<&Explained> = explained[before..].iter().filter(|event| event.time.is_some()).collect();
         assert_eq!(stamped.batch.times.to_vec(), kept.iter().filter_map(|event| event.time).collect::<Vec<_>>());
@@ -72,7 +71,15 @@ fn run(timeline: Timeline, events: &[Event], cut: usize, idle: Option<(usize, i6
 }
 
 /// What the documentation says of event `number`, from all events before it: its final time if it has one, and the verdict.
-fn judged(events: &[Event], number: usize, l: Option<i64>, o: i64, drop: bool, over: bool, idle: Option<(usize, i64)>) -> Vec<(Option<i64>, Verdict)> {
+fn judged(
+    events: &[Event],
+    number: usize,
+    l: Option<i64>,
+    o: i64,
+    drop: bool,
+    over: bool,
+    idle: Option<(usize, i64)>,
+) -> Vec<(Option<i64>, Verdict)> {
     let mut judged: Vec<(Option<i64>, Verdict)> = Vec::new();
     for (place, event) in events.iter().enumerate().take(number) {
         let Some(time) = event.event else {
@@ -252,7 +259,8 @@ fn substreams_do_not_disturb_each_other_and_forget_keys_that_fell_behind() {
     // 20,000 keys, each with three events in order, all of them behind those of the keys before.
     let mut dropped = 0;
     for number in 0..20_000 {
-        let events: Vec<Event> = (0..3).map(|step| Event { arrival: 1000 + number, event: Some(950 + number + step * 5), key: number }).collect();
+        let events: Vec<Event> =
+            (0..3).map(|step| Event { arrival: 1000 + number, event: Some(950 + number + step * 5), key: number }).collect();
         let rows = batch(0, &events);
         let moments: Vec<_> = events.iter().map(|event| event.event.map(seconds)).collect();
         let keys = rows.columns.clone();
