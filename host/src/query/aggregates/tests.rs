@@ -132,7 +132,10 @@ fn top_takes_null_as_the_smallest_and_the_first_of_equals() {
     let keys = [Value::BigInt(1), Value::Null, Value::Float(1.0), Value::BigInt(0)];
     let columns = [Column::from_values(texts.clone()), Column::from_values(keys)];
     assert_eq!(result(&spec(AggregateFunction::TopOne, false, &[false]), &columns), Ok(texts[1].clone()));
-    let same = [Column::from_values(texts.clone()), Column::from_values(ints(&[2, 2, 2, 1]))];
+    let same = [
+        Column::from_values(texts.clone()),
+        Column::from_values([Value::Float(2.0), Value::BigInt(2), Value::Float(2.0), Value::BigInt(1)]),
+    ];
     assert_eq!(result(&spec(AggregateFunction::TopOne, false, &[true]), &same), Ok(texts[0].clone()));
     let refused = aggregator(&spec(AggregateFunction::TopOne, false, &[true])).check(&[same[0].clone(), same[0].clone()]);
     assert!(refused[0].1.contains("ORDER BY takes bigint, float and datetime") && refused[0].1.contains("nvarchar(max)"), "{refused:?}");
@@ -224,10 +227,8 @@ fn plain(function: &AggregateFunction, distinct: bool, rows: &[(Value, Value)]) 
     let top = |count: usize| {
         let mut ranked: Vec<&(Value, Value)> = rows.iter().collect();
         let key = |value: &Value| if value.is_null() { f64::NEG_INFINITY } else { float(value) };
-        // Descending: greatest first; the sort keeps equals as they came, a whole number being less than the same float.
-        ranked.sort_by(|a, b| {
-            key(&b.1).total_cmp(&key(&a.1)).then_with(|| matches!(b.1, Value::Float(_)).cmp(&matches!(a.1, Value::Float(_))))
-        });
+        // Greatest first; the sort keeps equals as they came.
+        ranked.sort_by(|a, b| key(&b.1).total_cmp(&key(&a.1)));
         ranked.into_iter().take(count).map(|(value, _)| value.clone()).collect::<Vec<_>>()
     };
     let or_null = |some: bool, value: Value| if some { value } else { Value::Null };
