@@ -22,14 +22,24 @@ impl RowOrder {
     /// event apart.
     pub fn of(batch: &Batch, first: u64) -> Vec<Self> {
         let numbered = batch.times.iter().zip(first..);
+        let source = |input: usize, partition: u32| (input as u64) << 32 | u64::from(partition);
         match &batch.origin {
             Origin::Events { input, partition, offsets } => {
-                let source = (*input as u64) << 32 | u64::from(*partition);
+                let source = source(*input, *partition);
                 numbered
                     .zip(offsets.iter())
                     .map(|((time, sequence), offset)| Self { time: *time, source, offset: *offset, sequence })
                     .collect()
             }
+            Origin::Several(rows) => numbered
+                .zip(rows.iter())
+                .map(|((time, sequence), (input, id))| Self {
+                    time: *time,
+                    source: source(*input, id.partition),
+                    offset: id.offset,
+                    sequence,
+                })
+                .collect(),
             Origin::Derived => numbered.map(|(time, sequence)| Self { time: *time, source: u64::MAX, offset: 0, sequence }).collect(),
         }
     }

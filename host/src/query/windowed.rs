@@ -80,6 +80,12 @@ pub struct WindowGroups {
 }
 
 impl WindowedStep {
+    /// A step over one window, without WHERE, HAVING and function calls.
+    pub fn new(window: WindowForm, keys: Vec<Expression>, aggregates: Vec<AggregateSpec>, items: Vec<(Arc<str>, Expression)>) -> Self {
+        let windows = vec![(None, window)];
+        Self { filter: Filter::default(), calls: Vec::new(), windows, keys, aggregates, having: None, items }
+    }
+
     /// Its windows.
     pub fn windows(&self) -> impl Iterator<Item = &WindowForm> {
         self.windows.iter().map(|(_, form)| form)
@@ -140,4 +146,37 @@ pub(super) fn key_name(number: usize) -> Arc<str> {
 
 pub(super) fn aggregate_name(number: usize) -> Arc<str> {
     format!("#aggregate{number}").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Value;
+    use crate::query::operate::Binary;
+
+    fn column(name: &str) -> Expression {
+        Expression::Column(name.into(), Vec::new())
+    }
+
+    #[test]
+    fn having_and_items_see_keys_aggregates_the_end_and_the_id_of_the_window() {
+        let windows = vec![(Some("short".into()), WindowForm::Snapshot), (None, WindowForm::Sliding { size: 10 })];
+        let more_than_one =
+            Expression::Binary(Binary::Greater, Box::new(column("#aggregate0")), Box::new(Expression::Constant(Value::BigInt(1))));
+        let items = [("id", "#window"), ("card", "#key0"), ("n", "#aggregate0")].map(|(name, inner)| (name.into(), column(inner)));
+        let items = items.into_iter().chain([("until".into(), Expression::Timestamp)]).collect();
+        let step =
+            WindowedStep { windows, having: Some(more_than_one), ..WindowedStep::new(WindowForm::Snapshot, Vec::new(), Vec::new(), items) };
+        let groups = WindowGroups {
+            times: [5, 6, 7].map(Timestamp).to_vec(),
+            windows: vec![0, 1, 1],
+            keys: vec![Column::from_values(["a", "b", "c"].map(|text| Value::Text(text.into())))],
+            aggregates: vec![Column::from_values([2, 1, 3].map(Value::BigInt))],
+        };
+        let made = step.results(groups).unwrap();
+        let rows: Vec<Vec<Value>> = (0..made.rows()).map(|row| made.columns.iter().map(|column| column.value(row)).collect()).collect();
+        let row = |id: Value, card: &str, n, until| vec![id, Value::Text(card.into()), Value::BigInt(n), Value::DateTime(Timestamp(until))];
+        assert_eq!(rows, [row(Value::Text("short".into()), "a", 2, 5), row(Value::Null, "c", 3, 7)]);
+        assert_eq!(made.times.to_vec(), [5, 7].map(Timestamp));
+    }
 }

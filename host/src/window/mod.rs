@@ -32,3 +32,6 @@ pub use kind::WindowKind;
 pub use operator::{Closed as ClosedRows, Window, WindowOperator};
 pub use watermark::Watermarks;
 pub use windows::{WindowInput, Windows};
+
+#[cfg(test)]
+mod tests;

@@ -214,3 +214,6 @@ impl Accumulator for Kept {
         self.0.restore(saved)
     }
 }
+
+#[cfg(test)]
+mod tests;

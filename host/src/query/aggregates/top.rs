@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::{Fold, Place};
 use super::number::shown;
-use super::total_order::compare;
+use super::total_order::by_value;
 use crate::batch::{RowOrder, Value};
 
 /// Keeps the first rows. Rows that are equal in the order come as they came.
@@ -35,7 +35,7 @@ impl Top {
 
     fn rank(&self, left: &[Value], left_order: RowOrder, right: &Ranked) -> Ordering {
         let keys = left.iter().zip(&right.keys).zip(&self.descending).map(|((left, right), descending)| {
-            let order = compare(left, right);
+            let order = by_value(left, right);
             if *descending { order.reverse() } else { order }
         });
         keys.into_iter().find(|order| order.is_ne()).unwrap_or_else(|| left_order.cmp(&right.order))

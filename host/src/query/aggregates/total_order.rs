@@ -7,28 +7,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::Value;
 
+/// The order of all values.
 pub(super) fn compare(left: &Value, right: &Value) -> Ordering {
+    match (left, right) {
+        (Value::Record(left), Value::Record(right)) => {
+            let fields = left.iter().zip(right.iter());
+            let mut fields = fields.map(|(left, right)| left.0.cmp(&right.0).then_with(|| compare(&left.1, &right.1)));
+            fields.find(|order| order.is_ne()).unwrap_or_else(|| left.len().cmp(&right.len()))
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            let mut values = left.iter().zip(right.iter()).map(|(left, right)| compare(left, right));
+            values.find(|order| order.is_ne()).unwrap_or_else(|| left.len().cmp(&right.len()))
+        }
+        _ => by_value(left, right).then_with(|| kind(left).cmp(&kind(right))),
+    }
+}
+
+/// The order of values as ORDER BY has it: 1 and 1.0 are equal.
+pub(super) fn by_value(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::BigInt(left), Value::BigInt(right)) => left.cmp(right),
         (Value::Float(left), Value::Float(right)) => floats(*left, *right),
-        (Value::BigInt(left), Value::Float(right)) => mixed(*left, *right).then(Ordering::Less),
-        (Value::Float(left), Value::BigInt(right)) => mixed(*right, *left).reverse().then(Ordering::Greater),
+        (Value::BigInt(left), Value::Float(right)) => mixed(*left, *right),
+        (Value::Float(left), Value::BigInt(right)) => mixed(*right, *left).reverse(),
         (Value::Bit(left), Value::Bit(right)) => left.cmp(right),
-        (Value::Bit(left), Value::BigInt(_) | Value::Float(_)) => compare(&Value::BigInt(i64::from(*left)), right).then(Ordering::Less),
-        (Value::BigInt(_) | Value::Float(_), Value::Bit(right)) => compare(left, &Value::BigInt(i64::from(*right))).then(Ordering::Greater),
+        (Value::Bit(left), Value::BigInt(_) | Value::Float(_)) => by_value(&Value::BigInt(i64::from(*left)), right),
+        (Value::BigInt(_) | Value::Float(_), Value::Bit(right)) => by_value(left, &Value::BigInt(i64::from(*right))),
         (Value::DateTime(left), Value::DateTime(right)) => left.cmp(right),
         (Value::Text(left), Value::Text(right)) => left.cmp(right),
-        (Value::Record(left), Value::Record(right)) => {
-            let fields = left.iter().zip(right.iter());
-            let differs =
-                fields.map(|(left, right)| left.0.cmp(&right.0).then_with(|| compare(&left.1, &right.1))).find(|order| order.is_ne());
-            differs.unwrap_or_else(|| left.len().cmp(&right.len()))
-        }
-        (Value::Array(left), Value::Array(right)) => {
-            let differs = left.iter().zip(right.iter()).map(|(left, right)| compare(left, right)).find(|order| order.is_ne());
-            differs.unwrap_or_else(|| left.len().cmp(&right.len()))
-        }
         _ => class(left).cmp(&class(right)),
+    }
+}
+
+/// Among numbers of one value, a bit comes before a whole number, and that before a float.
+fn kind(value: &Value) -> u8 {
+    match value {
+        Value::Bit(_) => 0,
+        Value::BigInt(_) => 1,
+        _ => 2,
     }
 }
 

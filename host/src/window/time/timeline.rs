@@ -222,6 +222,11 @@ impl Timeline {
         self.partitions.get(partition).map_or(Timestamp::MIN, Partition::reached)
     }
 
+    #[cfg(test)]
+    pub(super) fn known_keys(&self) -> usize {
+        self.partitions.iter().map(|state| state.substreams.known()).sum()
+    }
+
     /// The same over all partitions: the least.
     pub fn watermark(&self) -> Timestamp {
         self.partitions.iter().map(Partition::reached).min().unwrap_or(Timestamp::MAX)
