@@ -113,9 +113,8 @@ impl Project {
                 "MLFunction" | "JSFunction" | "JSFunctionConfig" | "CSharpFunction" => {
                     let function = function::read(&folder, &path, &mut notes)?;
                     // A script and its settings may stand in the project file both.
-                    let is_known = |known: &FunctionSettings| {
-                        known.aggregate == function.aggregate && known.name.eq_ignore_ascii_case(&function.name)
-                    };
+                    let is_known =
+                        |known: &FunctionSettings| known.aggregate == function.aggregate && known.name.eq_ignore_ascii_case(&function.name);
                     if !read.functions.iter().any(is_known) {
                         read.functions.push(function);
                     }

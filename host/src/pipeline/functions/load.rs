@@ -13,12 +13,7 @@ use crate::udf::{Function, Sandbox};
 
 impl Calls {
     /// Loads the functions of a job.
-    pub(crate) fn load(
-        functions: &[FunctionSettings],
-        folder: &Folder,
-        sandbox: &Sandbox,
-        settings: &CallSettings,
-    ) -> Result<Self, Fault> {
+    pub(crate) fn load(functions: &[FunctionSettings], folder: &Folder, sandbox: &Sandbox, settings: &CallSettings) -> Result<Self, Fault> {
         let mut modules: HashMap<Module, Function> = HashMap::new();
         let mut calls = Self::default();
         for function in functions {

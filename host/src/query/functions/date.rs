@@ -2,7 +2,6 @@
 //! All in UTC. A text in ISO 8601 stands for a time anywhere.
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
 
 use super::value::{fail, integer, text, time, wrong};
 use super::{Builtin, Wrong, value};
@@ -110,30 +109,24 @@ impl Part {
 /// The part that the first argument names.
 fn named(values: &[Value]) -> Result<Part, Wrong> {
     let name = text(values, 0)?.unwrap_or_default();
-    part(name).ok_or_else(|| {
-        Wrong::Value(format!("'{name}' is not a date part; date parts are {}", part_names().collect::<Vec<_>>().join(", ")))
-    })
+    part(name)
+        .ok_or_else(|| Wrong::Value(format!("'{name}' is not a date part; date parts are {}", part_names().collect::<Vec<_>>().join(", "))))
 }
 
 fn civil(moment: Timestamp) -> Result<DateTime, Wrong> {
-    let instant = jiff::Timestamp::from_second(moment.0.div_euclid(TICKS_PER_SECOND)).map_err(out_of_range)?;
-    Ok(TimeZone::UTC.to_datetime(instant))
+    moment.civil().ok_or_else(out_of_range)
 }
 
-fn out_of_range(_: jiff::Error) -> Wrong {
+fn out_of_range() -> Wrong {
     Wrong::Value("the result is not between the years 1 and 9999".to_owned())
 }
 
 fn moment_of(civil: DateTime, ticks_of_second: i64) -> Result<Timestamp, Wrong> {
-    let instant = TimeZone::UTC.to_timestamp(civil).map_err(out_of_range)?;
-    checked(instant.as_second().checked_mul(TICKS_PER_SECOND).and_then(|ticks| ticks.checked_add(ticks_of_second)))
+    checked(Timestamp::from_civil(civil).0.checked_add(ticks_of_second))
 }
 
 fn checked(ticks: Option<i64>) -> Result<Timestamp, Wrong> {
-    match ticks.filter(|ticks| RANGE.contains(ticks)) {
-        Some(ticks) => Ok(Timestamp(ticks)),
-        None => fail("the result is not between the years 1 and 9999"),
-    }
+    ticks.filter(|ticks| RANGE.contains(ticks)).map(Timestamp).ok_or_else(out_of_range)
 }
 
 /// A whole number; the fraction of a float is cut off.
@@ -153,8 +146,8 @@ fn dateadd(values: &[Value]) -> Result<Value, Wrong> {
         Some(ticks) => checked(count.checked_mul(ticks).and_then(|ticks| moment.0.checked_add(ticks)))?,
         // The last day of a month stays a day of the month that it comes to.
         None => {
-            let span = jiff::Span::new().try_months(count.saturating_mul(part.months())).map_err(out_of_range)?;
-            let moved = civil(moment)?.checked_add(span).map_err(out_of_range)?;
+            let span = jiff::Span::new().try_months(count.saturating_mul(part.months())).map_err(|_| out_of_range())?;
+            let moved = civil(moment)?.checked_add(span).map_err(|_| out_of_range())?;
             moment_of(moved, moment.0.rem_euclid(TICKS_PER_SECOND))?
         }
     };
@@ -249,7 +242,7 @@ fn eomonth(values: &[Value]) -> Result<Value, Wrong> {
     let Some(moment) = time(values, 0)? else { return Ok(Value::Null) };
     let later = if values.len() > 1 { count(values, 1)? } else { Some(0) };
     let Some(later) = later else { return Ok(Value::Null) };
-    let span = jiff::Span::new().try_months(later).map_err(out_of_range)?;
-    let last = civil(moment)?.date().first_of_month().checked_add(span).map_err(out_of_range)?.last_of_month();
+    let span = jiff::Span::new().try_months(later).map_err(|_| out_of_range())?;
+    let last = civil(moment)?.date().first_of_month().checked_add(span).map_err(|_| out_of_range())?.last_of_month();
     moment_of(last.to_datetime(Time::midnight()), 0).map(Value::DateTime)
 }

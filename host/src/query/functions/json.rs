@@ -11,7 +11,9 @@ pub(super) const TABLE: &[Builtin] = &[
     Builtin::new("ISJSON", (1, 1), |values| {
         Ok(match &values[0] {
             Value::Null => Value::Null,
-            Value::Text(text) => Value::BigInt(serde_json::from_str(text).is_ok_and(|json: Json| json.is_object() || json.is_array()).into()),
+            Value::Text(text) => {
+                Value::BigInt(serde_json::from_str(text).is_ok_and(|json: Json| json.is_object() || json.is_array()).into())
+            }
             Value::Record(_) | Value::Array(_) => Value::BigInt(1),
             _ => Value::BigInt(0),
         })
@@ -21,12 +23,19 @@ pub(super) const TABLE: &[Builtin] = &[
         let Value::Text(text) = &values[0] else { return Ok(Value::Null) };
         Ok(read_json(text).filter(|value| matches!(value, Value::Record(_))).unwrap_or(Value::Null))
     }),
-    Builtin::new("JSON_QUERY", (1, 2), |values| select(values, "an object or an array", |json| json.is_object() || json.is_array(), Json::to_string)),
+    Builtin::new("JSON_QUERY", (1, 2), |values| {
+        select(values, "an object or an array", |json| json.is_object() || json.is_array(), Json::to_string)
+    }),
     Builtin::new("JSON_VALUE", (2, 2), |values| {
-        select(values, "a scalar", |json| !json.is_object() && !json.is_array(), |json| match json {
-            Json::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        select(
+            values,
+            "a scalar",
+            |json| !json.is_object() && !json.is_array(),
+            |json| match json {
+                Json::String(text) => text.clone(),
+                other => other.to_string(),
+            },
+        )
     }),
 ];
 

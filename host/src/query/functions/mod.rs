@@ -119,16 +119,8 @@ impl Wrong {
     }
 }
 
-const FAMILIES: [&[Builtin]; 8] = [
-    array::TABLE,
-    conversion::TABLE,
-    date::TABLE,
-    geospatial::TABLE,
-    json::TABLE,
-    logic::TABLE,
-    math::TABLE,
-    string::TABLE,
-];
+const FAMILIES: [&[Builtin]; 8] =
+    [array::TABLE, conversion::TABLE, date::TABLE, geospatial::TABLE, json::TABLE, logic::TABLE, math::TABLE, string::TABLE];
 
 /// As many arguments as one likes.
 const ANY: usize = usize::MAX;

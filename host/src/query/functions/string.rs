@@ -29,7 +29,10 @@ pub(super) const TABLE: &[Builtin] = &[
     }),
     Builtin::new("REVERSE", (1, 1), |values| change(values, |text| text.chars().rev().collect())),
     Builtin::new("RIGHT", (2, 2), |values| {
-        part(values, |text, count| if count == 0 { "" } else { text.char_indices().rev().nth(count - 1).map_or(text, |(at, _)| &text[at..]) })
+        part(
+            values,
+            |text, count| if count == 0 { "" } else { text.char_indices().rev().nth(count - 1).map_or(text, |(at, _)| &text[at..]) },
+        )
     }),
     Builtin::new("RTRIM", (1, 1), |values| change(values, |text| text.trim_end().to_owned())),
     Builtin::new("SPACE", (1, 1), |values| match integer(values, 0)? {
@@ -39,7 +42,8 @@ pub(super) const TABLE: &[Builtin] = &[
     Builtin::new("STUFF", (4, 4), stuff),
     Builtin::new("SUBSTRING", (3, 3), substring),
     Builtin::new("TRANSLATE", (3, 3), translate),
-    Builtin::new("TRIM", (1, 1), |values| change(values, |text| text.trim().to_owned())).vector(|columns| each(columns, |text| text.trim().to_owned())),
+    Builtin::new("TRIM", (1, 1), |values| change(values, |text| text.trim().to_owned()))
+        .vector(|columns| each(columns, |text| text.trim().to_owned())),
     Builtin::new("UNICODE", (1, 1), |values| {
         let letter = text(values, 0)?.and_then(|text| text.chars().next());
         Ok(letter.map_or(Value::Null, |letter| Value::BigInt(u32::from(letter).into())))

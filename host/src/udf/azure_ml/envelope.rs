@@ -81,7 +81,9 @@ pub(super) fn results(text: &[u8], settings: &MlSettings, rows: usize) -> Result
         return Err(wrong(format!("the response has {} values, {rows} rows were sent", elements.len())));
     }
     let values = elements.into_iter().enumerate();
-    values.map(|(row, element)| of_json(element).ok_or_else(|| wrong(format!("value {row} has an integer that does not fit bigint")))).collect()
+    values
+        .map(|(row, element)| of_json(element).ok_or_else(|| wrong(format!("value {row} has an integer that does not fit bigint"))))
+        .collect()
 }
 
 fn unwrap(json: Json, settings: &MlSettings) -> Option<Vec<Json>> {

@@ -117,7 +117,8 @@ impl<'js> Scope<'js, '_> {
             let _interruption = self.ctx.catch();
             return ScriptError::Deadline { name, deadline: self.limits.deadline, arguments };
         }
-        let out_of_memory = || ScriptError::Memory { name: self.script.name.clone(), bytes: self.limits.memory_bytes, arguments: String::new() };
+        let out_of_memory =
+            || ScriptError::Memory { name: self.script.name.clone(), bytes: self.limits.memory_bytes, arguments: String::new() };
         match CaughtError::from_error(&self.ctx, error) {
             CaughtError::Exception(exception) => {
                 let message = exception.message().unwrap_or_default();
@@ -148,13 +149,15 @@ impl<'js> Scope<'js, '_> {
         let before = self.functions()?;
         let text = self.script.text.as_str();
         match self.eval::<Js<'js>>(text) {
-            Ok(_) => {
+            Ok(result) => {
                 if let Ok(main) = self.eval::<Function<'js>>("main") {
                     return Ok(main);
                 }
                 let _missing = self.ctx.catch();
                 let found: Vec<String> = self.functions()?.into_iter().filter(|name| !before.contains(name)).collect();
                 match found.as_slice() {
+                    // `(x) => x + 1` stands for itself.
+                    [] if result.is_function() => result.get().map_err(|error| self.caught(error)),
                     [only] => self.ctx.globals().get(only.as_str()).map_err(|error| self.caught(error)),
                     [] => self.wrong("there is no function in it; one is expected, for example function main(value) { return value; }"),
                     several => self.wrong(format!(

@@ -42,7 +42,7 @@
     if (own instanceof Set) return marked("set", [...own]);
     if (typeof own === "bigint") return marked("bigint", String(own));
     if (typeof own === "number" && !(Number.isFinite(own) && !Object.is(own, -0))) return marked("number", Object.is(own, -0) ? "-0" : String(own));
-    if (own === undefined) return marked("undefined");
+    if (own === undefined) return { $: "undefined" };
     if (own !== null && typeof own === "object" && "$" in own) return marked("object", Object.entries(own));
     return value;
   };

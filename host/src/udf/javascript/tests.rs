@@ -95,7 +95,10 @@ fn what_is_no_value_of_the_language_is_an_error() {
         let error = one(&format!("function main(value) {{ return {text}; }}"), &Value::BigInt(5)).unwrap_err();
         assert!(matches!(error, ScriptError::Returned { .. }), "{text}: {error:?}");
         let message = error.to_string();
-        assert!(message.starts_with("Function 'f' returned ") && message.contains(part) && message.ends_with("Arguments: [5]"), "{text}: {message}");
+        assert!(
+            message.starts_with("Function 'f' returned ") && message.contains(part) && message.ends_with("Arguments: [5]"),
+            "{text}: {message}"
+        );
     }
 }
 
@@ -334,7 +337,10 @@ fn any_data_can_be_a_state_and_a_closure_cannot() {
     let expected = aggregate.compute(state).unwrap();
     assert_eq!(aggregate.compute(restored).unwrap(), expected);
     let Value::Array(parts) = &expected else { panic!() };
-    assert!(parts[2..4].iter().all(|part| *part == Value::Bit(true)) && parts[5..9].iter().all(|part| *part == Value::Bit(true)), "{parts:?}");
+    assert!(
+        parts[2..4].iter().all(|part| *part == Value::Bit(true)) && parts[5..9].iter().all(|part| *part == Value::Bit(true)),
+        "{parts:?}"
+    );
     aggregate.accumulate(state, &numbers(&[1]), &times(1)).unwrap();
     let message = aggregate.save(state).unwrap_err().to_string();
     assert!(message.contains("'this.f' is a function, which cannot be saved"), "{message}");

@@ -56,9 +56,7 @@ impl<'js, 's, 'a> Values<'js, 's, 'a> {
 
     /// The names of a batch's columns, ready for [`Self::row`]. Those that start with `#` are the engine's own.
     pub(super) fn names(&self, batch: &Batch) -> Result<Vec<Option<Atom<'js>>>, ScriptError> {
-        let name = |name: &Arc<str>| {
-            (!name.starts_with('#')).then(|| Atom::from_str(self.scope.ctx.clone(), name)).transpose()
-        };
+        let name = |name: &Arc<str>| (!name.starts_with('#')).then(|| Atom::from_str(self.scope.ctx.clone(), name)).transpose();
         batch.names.iter().map(name).collect::<Result<_, _>>().map_err(|error| self.scope.caught(error))
     }
 
