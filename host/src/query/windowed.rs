@@ -80,10 +80,9 @@ pub struct WindowGroups {
 }
 
 impl WindowedStep {
-    /// A step over one window, without WHERE, HAVING and function calls.
-    pub fn new(window: WindowForm, keys: Vec<Expression>, aggregates: Vec<AggregateSpec>, items: Vec<(Arc<str>, Expression)>) -> Self {
-        let windows = vec![(None, window)];
-        Self { filter: Filter::default(), calls: Vec::new(), windows, keys, aggregates, having: None, items }
+    /// A step over one window.
+    pub fn new(window: WindowForm, keys: Vec<Expression>, aggregates: Vec<AggregateSpec>) -> Self {
+        Self { windows: vec![(None, window)], keys, aggregates }
     }
 
     /// Its windows.
