@@ -14,12 +14,16 @@ use crate::job::{EventsPolicy, JobConfig};
 use crate::source::Run;
 use crate::store::{Checkpoint, DeadLetter};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
+use crate::udf::Function;
 use crate::window::Watermarks;
 
+use super::functions::label;
 use super::graph::{Graph, Results, Rows};
 use super::measure as names;
 use super::reader::{Place, Read, Reader};
+use super::shadow::Shadow;
 use super::stamp;
+use super::versions::Versions;
 
 /// One unit of work: it is written as a whole, or, after a crash, read again as a whole.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ pub(super) struct Unit {
     pub(super) events: u64,
     /// Events that wait to be read.
     pub(super) backlog: u64,
+    /// What challengers answered to its rows.
+    pub(super) shadow: Shadow,
+    /// The function that the page shows, when another version took over before this unit.
+    pub(super) shown: Option<Function>,
 }
 
 /// How long to wait for new events before the clock is looked at again.
@@ -55,6 +63,10 @@ pub(super) struct Compute {
     pub(super) last_window: Timestamp,
     /// Wakes the loop when events arrive.
     pub(super) arrivals: Vec<watch::Receiver<u64>>,
+    /// New versions of functions, to be taken over between two units.
+    pub(super) versions: Versions,
+    /// The name of the function that the page shows.
+    pub(super) first: Option<String>,
 }
 
 impl Compute {
@@ -69,7 +81,7 @@ impl Compute {
                 arrivals.mark_unchanged();
             }
             let (unit, read_any) = self.step()?;
-            let something = read_any || !unit.rows.is_empty() || !unit.dead_letters.is_empty();
+            let something = read_any || !unit.rows.is_empty() || !unit.dead_letters.is_empty() || unit.shown.is_some();
             quiet = if something { 0 } else { quiet + 1 };
             if (something || quiet % QUIET_LOOKS == 1) && units.send(unit).is_err() {
                 return Ok(());
@@ -89,6 +101,13 @@ impl Compute {
     fn step(&mut self) -> Result<(Unit, bool), Fault> {
         let mut work = Work::default();
         let mut read_any = false;
+        for takeover in self.versions.take() {
+            tracing::info!(functions = takeover.function, model = label(&takeover.champion), "Another version takes over.");
+            if self.first.as_deref() == Some(takeover.function.as_str()) {
+                work.shown = Some(takeover.champion.clone());
+            }
+            self.graph.calls().take_over(takeover);
+        }
         // Taken before reading: an event that is not seen below arrived after it.
         let now = self.clock.now();
         for index in 0..self.readers.len() {
@@ -232,6 +251,8 @@ impl Compute {
             checkpoint: Checkpoint { partitions, watermark },
             events: work.events,
             backlog: self.readers.iter().map(Reader::backlog).sum(),
+            shadow: Shadow::new(self.graph.calls().answered()),
+            shown: work.shown,
         }
     }
 }
@@ -246,6 +267,7 @@ struct Work {
     rows: Vec<Rows>,
     dead_letters: Vec<DeadLetter>,
     events: u64,
+    shown: Option<Function>,
 }
 
 /// The dead letter of a row that no single event made.

@@ -1,6 +1,6 @@
 //! Answers the query's `udf.name(...)` calls from the sandbox, once a batch or window.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::batch::{Batch, Column, Origin};
@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 use crate::udf::{Function, Sandbox};
 
 use super::measure as names;
+use super::shadow::Answered;
+use super::versions::Takeover;
 
 /// A function that the query can call, and the module's function behind it.
 #[derive(Debug, Clone)]
@@ -20,14 +22,20 @@ pub(super) struct Bound {
     pub(super) name: String,
     /// The module's function: `run`, `score`.
     pub(super) target: String,
+    /// The functions that share its module, by which the registry knows its versions.
+    pub(super) slot: Arc<str>,
     /// The module.
     pub(super) module: Function,
+    /// The module that is asked the same, and whose answers are kept beside this one's.
+    challenger: Option<Function>,
 }
 
 /// All functions of a job.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     bound: HashMap<String, Bound>,
+    /// What challengers answered since it was last asked for.
+    shadow: Vec<Answered>,
 }
 
 impl Calls {
@@ -47,9 +55,55 @@ impl Calls {
             };
             check_function(settings, &function)?;
             let target = settings.function.clone();
-            bound.insert(settings.name.to_ascii_lowercase(), Bound { name: settings.name.clone(), target, module: function });
+            let sharing: Vec<&str> =
+                project.functions.iter().filter(|other| other.module == settings.module).map(|other| other.name.as_str()).collect();
+            let slot = sharing.join(",").into();
+            let new = Bound { name: settings.name.clone(), target, slot, module: function, challenger: None };
+            bound.insert(settings.name.to_ascii_lowercase(), new);
         }
-        Ok(Self { bound })
+        Ok(Self { bound, shadow: Vec::new() })
+    }
+
+    /// Each module once, with the functions that share it.
+    pub(super) fn modules(&self) -> BTreeMap<Arc<str>, Function> {
+        self.bound.values().map(|bound| (Arc::clone(&bound.slot), bound.module.clone())).collect()
+    }
+
+    /// From now on other modules answer.
+    pub(super) fn take_over(&mut self, takeover: Takeover) {
+        for bound in self.bound.values_mut().filter(|bound| *bound.slot == *takeover.function) {
+            bound.module = takeover.champion.clone();
+            bound.challenger.clone_from(&takeover.challenger);
+        }
+    }
+
+    /// Whether `module` can stand for the functions of `slot`, and what the query's compiler would then know of all.
+    pub(super) fn infos_with(&self, slot: &str, module: &Function) -> Result<Vec<FunctionInfo>, String> {
+        let mut other = self.clone();
+        for bound in other.bound.values_mut().filter(|bound| *bound.slot == *slot) {
+            let (old, new) = (bound.module.signature().function(&bound.target), module.signature().function(&bound.target));
+            match (old, new) {
+                (Some((_, old)), Some((_, new))) if old.returns == new.returns => bound.module = module.clone(),
+                (Some((_, old)), Some((_, new))) => {
+                    return Err(format!("its function '{}' answers {}, {} is expected", bound.target, new.returns, old.returns));
+                }
+                _ => return Err(format!("it has no function '{}', which udf.{} is bound to", bound.target, bound.name)),
+            }
+        }
+        Ok(other.infos())
+    }
+
+    /// The models that answer these functions, each once: name, version, start of the hash.
+    pub(super) fn label(&self, functions: &[String]) -> Option<Arc<str>> {
+        let mut labels: Vec<String> =
+            functions.iter().filter_map(|name| self.bound.get(&name.to_ascii_lowercase())).map(|bound| label(&bound.module)).collect();
+        labels.dedup();
+        (!labels.is_empty()).then(|| labels.join(", ").into())
+    }
+
+    /// What challengers answered since this was last asked for.
+    pub(super) fn answered(&mut self) -> Vec<Answered> {
+        std::mem::take(&mut self.shadow)
     }
 
     /// What the query's compiler needs to know of them.
@@ -66,6 +120,12 @@ impl Calls {
     pub(super) fn first(&self, project: &Project) -> Option<&Bound> {
         project.functions.iter().find_map(|settings| self.bound.get(&settings.name.to_ascii_lowercase()))
     }
+}
+
+/// What documents and dead letters call a module.
+pub(super) fn label(module: &Function) -> String {
+    let model = &module.signature().model;
+    format!("{} {} {}", model.name, model.version, module.sha256().chars().take(12).collect::<String>())
 }
 
 /// The function that comes with the program.
@@ -118,6 +178,9 @@ impl Functions for Calls {
             Ok(called) => {
                 if !called.rejected.is_empty() {
                     metrics::counter!(names::FUNCTION_FAILED).increment(1);
+                }
+                if let Some(challenger) = &bound.challenger {
+                    self.shadow.extend(Answered::ask(challenger, bound, record));
                 }
                 Ok(Called { column: called.column, rejected: called.rejected })
             }

@@ -2,6 +2,8 @@
 //! A step that fails over a batch is run again over its parts, until the row at fault is alone: it is rejected, and
 //! the others go on.
 
+use std::sync::Arc;
+
 use crate::batch::{Batch, Origin};
 use crate::fault::{Domain, Fault, Rejected};
 use crate::query::{Operator, Output, Plan, Project, Source, Step, WindowStep};
@@ -17,6 +19,8 @@ pub(super) struct Rows {
     pub(super) output: usize,
     /// The step; part of the documents' keys, because two steps may feed one output from the same event.
     pub(super) branch: u16,
+    /// The models that scored the rows, when the step or one before it calls a function.
+    pub(super) model: Option<Arc<str>>,
     pub(super) batch: Batch,
 }
 
@@ -34,6 +38,8 @@ pub(super) struct Graph {
     plan: Plan,
     windows: Vec<Option<WindowOperator>>,
     calls: Calls,
+    /// For each step, the functions that it or a step before it calls.
+    called: Vec<Vec<String>>,
     /// The outputs that the query names, each once.
     pub(super) outputs: Vec<String>,
     /// For each step, the place of its output.
@@ -52,7 +58,13 @@ impl Graph {
         };
         let into = plan.steps.iter().map(|step| step.into.as_ref().map(&mut place)).collect();
         let windows = plan.steps.iter().map(|step| window(step).map(WindowOperator::new)).collect();
-        Self { plan, windows, calls, outputs, into }
+        let called = (0..plan.steps.len()).map(|step| plan.functions(step)).collect();
+        Self { plan, windows, calls, called, outputs, into }
+    }
+
+    /// The functions, to be asked for what challengers answered, or given another version.
+    pub(super) fn calls(&mut self) -> &mut Calls {
+        &mut self.calls
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -126,7 +138,8 @@ impl Graph {
 
     fn emit(&self, step: usize, batch: &Batch, results: &mut Results) {
         if let Some(output) = self.into[step] {
-            results.rows.push(Rows { output, branch: u16::try_from(step).unwrap_or(u16::MAX), batch: batch.clone() });
+            let (branch, model) = (u16::try_from(step).unwrap_or(u16::MAX), self.calls.label(&self.called[step]));
+            results.rows.push(Rows { output, branch, model, batch: batch.clone() });
         }
     }
 }

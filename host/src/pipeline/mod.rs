@@ -18,8 +18,10 @@ mod graph;
 mod measure;
 mod outputs;
 mod reader;
+mod shadow;
 mod stamp;
 mod start;
+mod versions;
 
 pub use functions::built_in as built_in_function;
 pub use start::Settings;
@@ -49,13 +51,16 @@ pub enum Status {
     Failed(String),
 }
 
+/// The function that the page shows; `None` when the job has none. It changes when another version takes over.
+pub type Shown = watch::Receiver<Option<Function>>;
+
 /// A running job.
 #[derive(Debug)]
 pub struct Job {
     name: String,
     data_dir: PathBuf,
     log: Log,
-    function: Option<Function>,
+    shown: Shown,
     page: watch::Receiver<Arc<PageState>>,
     rows: Rows,
     status: watch::Receiver<Status>,
@@ -80,9 +85,9 @@ impl Job {
         &self.log
     }
 
-    /// The function that the page shows; `None` when the job has none.
-    pub fn function(&self) -> Option<&Function> {
-        self.function.as_ref()
+    /// The function that the page shows, as it is now.
+    pub fn shown(&self) -> Shown {
+        self.shown.clone()
     }
 
     /// What the page shows, as it changes.

@@ -10,19 +10,20 @@ use tokio::sync::{oneshot, watch};
 
 use crate::fault::Fault;
 use crate::job::{InputFormat, InputSettings, InputSource, Project};
-use crate::query::{Catalog, Columns, InputPlan, Plan, Script, compile};
-use crate::sink::feed::{Feed, JobState, ModelState, RateMeter, Rates};
+use crate::query::{Catalog, Columns, FunctionInfo, InputPlan, Plan, Script, compile};
+use crate::sink::feed::{Feed, JobState, RateMeter, Rates};
 use crate::source::{Decoder, FileFormat, FileSource, Format, Header, HubSettings, Log, Wanted};
 use crate::store::{Checkpoint, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::udf::{Limits, Sandbox};
+use crate::udf::{Function, Limits, Sandbox};
 use crate::window::Watermarks;
 
-use super::commit::{Commit, PAGE_STATE};
+use super::commit::{Commit, PAGE_STATE, model_state};
 use super::compute::{Compute, Unit};
-use super::functions::{Bound, Calls};
+use super::functions::Calls;
 use super::graph::Graph;
 use super::reader::{Place, Reader};
+use super::versions::{Check, Versions};
 use super::{Job, Status, measure, outputs};
 
 /// Units that may wait between the two halves.
@@ -54,12 +55,15 @@ impl Job {
     pub fn start(project: Project, settings: Settings) -> Result<Self, Fault> {
         measure::describe();
         let sandbox = Sandbox::new(settings.limits.clone())?;
-        let calls = Calls::load(&project, &sandbox)?;
-        let plan = plan(&project, &calls)?;
-        let shown = calls.first(&project).cloned();
+        let mut calls = Calls::load(&project, &sandbox)?;
+        // The project by itself must be right, whatever version is used in the end.
+        plan(&project, calls.infos())?;
         let page = outputs::page(&project)?;
 
         let store = Store::open(&settings.data_dir)?;
+        let versions = versions(&project, &mut calls, &sandbox, &settings)?;
+        let plan = plan(&project, calls.infos())?;
+        let shown = calls.first(&project).cloned();
         let log = Log::open(&settings.data_dir.join("log"), &hubs(&project)?, Arc::clone(&settings.clock))?;
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
@@ -73,6 +77,7 @@ impl Job {
 
         let stop = Arc::new(AtomicBool::new(false));
         let (status, status_seen) = watch::channel(Status::Running);
+        let (shown_sender, shown_seen) = watch::channel(shown.as_ref().map(|bound| bound.module.clone()));
         let (page, rows) = (feed.state(), feed.rows());
         let compute = Compute {
             graph,
@@ -83,6 +88,8 @@ impl Job {
             released: checkpoint.watermark,
             last_window: checkpoint.watermark,
             arrivals,
+            versions,
+            first: shown.as_ref().map(|bound| bound.slot.to_string()),
         };
         let job = JobState {
             name: project.name.clone(),
@@ -96,7 +103,8 @@ impl Job {
             feed,
             clock: Arc::clone(&settings.clock),
             job,
-            model: shown.as_ref().map(model),
+            model: shown.as_ref().map(|bound| model_state(&bound.module, &bound.name)),
+            shown: shown_sender,
             rate: RateMeter::default(),
             rates: Rates::default(),
             watermark: checkpoint.watermark,
@@ -108,7 +116,7 @@ impl Job {
             name: project.name,
             data_dir: settings.data_dir,
             log,
-            function: shown.map(|bound| bound.module),
+            shown: shown_seen,
             page,
             rows,
             status: status_seen,
@@ -119,12 +127,27 @@ impl Job {
     }
 }
 
+/// Takes over what the registry says of each function, and starts to look for new wishes.
+fn versions(project: &Project, calls: &mut Calls, sandbox: &Sandbox, settings: &Settings) -> Result<Versions, Fault> {
+    let modules: Vec<(String, Function)> = calls.modules().into_iter().map(|(functions, module)| (functions.to_string(), module)).collect();
+    let (of_project, own) = (project.clone(), calls.clone());
+    let check: Check = Box::new(move |functions, module| {
+        let infos = own.infos_with(functions, module)?;
+        plan(&of_project, infos).map(drop).map_err(|fault| fault.to_string())
+    });
+    for takeover in Versions::first(&settings.data_dir, &modules, sandbox, &check, settings.clock.as_ref())? {
+        calls.take_over(takeover);
+    }
+    let functions = modules.into_iter().map(|(functions, _)| functions).collect();
+    Versions::watch(&settings.data_dir, functions, sandbox.clone(), check, Arc::clone(&settings.clock))
+}
+
 /// Compiles the project's script against its inputs, outputs and functions.
-fn plan(project: &Project, calls: &Calls) -> Result<Plan, Fault> {
+fn plan(project: &Project, functions: Vec<FunctionInfo>) -> Result<Plan, Fault> {
     let catalog = Catalog {
         inputs: project.inputs.iter().map(|input| input.name.clone()).collect(),
         outputs: Some(project.outputs.iter().map(|output| output.name.clone()).collect()),
-        functions: calls.infos(),
+        functions,
     };
     Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog)?)
 }
@@ -247,16 +270,5 @@ fn file_format(format: InputFormat) -> FileFormat {
     match format {
         InputFormat::Json => FileFormat::Json,
         InputFormat::Csv { delimiter } => FileFormat::Csv { delimiter },
-    }
-}
-
-fn model(bound: &Bound) -> ModelState {
-    let (module, signature) = (&bound.module, bound.module.signature());
-    ModelState {
-        name: signature.model.name.clone(),
-        version: signature.model.version.clone(),
-        sha256: module.sha256().to_owned(),
-        bytes: module.bytes().len() as u64,
-        function: bound.name.clone(),
     }
 }

@@ -48,6 +48,26 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
+impl Plan {
+    /// The functions that a step, or one that it reads from, calls; each once.
+    pub fn functions(&self, step: usize) -> Vec<String> {
+        let mut names: Vec<String> = match self.steps[step].source {
+            Source::Step(before) => self.functions(before),
+            Source::Input(_) => Vec::new(),
+        };
+        let (filter, calls) = match &self.steps[step].operator {
+            Operator::Project(project) => (&project.filter, &project.calls),
+            Operator::Window(window) => (&window.filter, &window.calls),
+        };
+        for call in filter.calls.iter().chain(calls) {
+            if !names.contains(&call.name) {
+                names.push(call.name.clone());
+            }
+        }
+        names
+    }
+}
+
 /// What is read of an input.
 #[derive(Debug)]
 pub struct InputPlan {
