@@ -8,6 +8,7 @@
 //! - [`query`]: the job's script, compiled into steps that run over batches
 //! - [`window`]: assigns rows to windows and releases each when the watermark passes its end
 //! - [`udf`]: the sandbox that the function runs in
+//! - [`models`]: the versions of the functions: champion, challenger, and the way back
 //! - [`sink`]: where each `INTO` goes: store, Cosmos DB, live feed, JSON lines
 //! - [`store`]: the embedded store: documents, dead letters and the checkpoint, in one transaction
 //! - [`serve`]: the HTTP doors: ingest, live page, metrics, health
@@ -23,6 +24,7 @@ pub mod embedded;
 pub mod fault;
 pub mod generate;
 pub mod job;
+pub mod models;
 pub mod pipeline;
 pub mod query;
 pub mod serve;

@@ -8,7 +8,7 @@ use std::process::Command;
 use tamis_tests::golden::root;
 
 /// Rooms that know only what all share.
-const ROOMS: [&str; 7] = ["job", "query", "sink", "source", "store", "udf", "window"];
+const ROOMS: [&str; 8] = ["job", "models", "query", "sink", "source", "store", "udf", "window"];
 /// What all share.
 const SHARED: [&str; 4] = ["batch", "embedded", "fault", "time"];
 

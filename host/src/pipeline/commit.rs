@@ -12,14 +12,16 @@ use tokio::sync::watch;
 use crate::batch::{Batch, DocumentKeys, write_row};
 use crate::fault::{Fault, Rejected, Retry};
 use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
-use crate::store::{DeadLetter, Store};
+use crate::store::{DeadLetter, Scored, Store};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
+use crate::udf::Function;
 
 use super::Status;
 use super::compute::{Save, Unit};
 use super::engine::Rows;
 use super::measure as names;
 use super::outputs::{Output, Target};
+use super::shadow::Shadow;
 
 /// The page is told at most so often.
 const PUBLISH: Duration = Duration::from_millis(250);
@@ -50,6 +52,8 @@ pub(super) struct Commit {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) job: JobState,
     pub(super) model: Option<ModelState>,
+    /// The function that the page shows.
+    pub(super) shown: watch::Sender<Option<Function>>,
     pub(super) rate: RateMeter,
     pub(super) rates: Rates,
     /// The last one that was committed.
@@ -91,9 +95,10 @@ impl Commit {
 
     /// Writes a unit and those that wait behind it.
     fn take(&mut self, first: Unit, units: &Receiver<Unit>) -> Result<(), Fault> {
-        let Unit { rows, dead_letters, mut save, mut watermark, mut events, mut backlog } = first;
+        let (mut save, mut watermark, mut backlog, mut events, mut shown) =
+            (first.save, first.watermark, first.backlog, first.events, first.shown);
         let mut work = Work::default();
-        self.sort(rows, dead_letters, &mut work);
+        self.sort(first.rows, first.dead_letters, &first.models, first.shadow, &mut work);
         // A checkpoint stands for all rows before it and none after it: what is written together ends with it, unless the
         // next unit has one, too.
         while work.rows < MAX_ROWS
@@ -102,7 +107,8 @@ impl Commit {
         {
             (save, watermark, backlog) = (next.save, next.watermark, next.backlog);
             events += next.events;
-            self.sort(next.rows, next.dead_letters, &mut work);
+            shown = next.shown.or(shown);
+            self.sort(next.rows, next.dead_letters, &next.models, next.shadow, &mut work);
         }
         self.write_sinks(&mut work)?;
         for (output, batch) in &work.feed {
@@ -117,6 +123,10 @@ impl Commit {
         self.rates.backlog = backlog;
         self.rate.add(self.clock.now(), events);
         self.watermark = watermark;
+        if let (Some(module), Some(model)) = (shown, &mut self.model) {
+            *model = model_state(&module, &model.function);
+            self.shown.send_replace(Some(module));
+        }
         Ok(())
     }
 
@@ -126,13 +136,17 @@ impl Commit {
         self.ahead.is_some()
     }
 
-    fn sort(&self, rows: Vec<Rows>, dead_letters: Vec<DeadLetter>, work: &mut Work) {
+    fn sort(&self, rows: Vec<Rows>, dead_letters: Vec<DeadLetter>, models: &[Option<Arc<str>>], shadow: Shadow, work: &mut Work) {
         work.dead_letters.extend(dead_letters);
+        let shadow = Arc::new(shadow);
         for Rows { output, branch, batch } in rows {
             let keys = DocumentKeys::of(&batch, branch);
             work.rows += batch.rows();
             match &self.outputs[output].target {
-                Target::Store => work.documents.push((output, keys, batch)),
+                Target::Store => {
+                    let model = models.get(usize::from(branch)).cloned().flatten();
+                    work.documents.push(Documents { output, keys, batch, model, shadow: Arc::clone(&shadow) });
+                }
                 Target::Feed => work.feed.push((self.outputs[output].name.clone(), batch)),
                 Target::Sink(_) => work.sinks.push((output, keys, batch)),
             }
@@ -163,8 +177,14 @@ impl Commit {
     fn transaction(&mut self, work: &Work, save: Option<&Save>) -> Result<(u64, u64), Fault> {
         let mut unit = self.store.begin()?;
         let mut documents = 0;
-        for (output, keys, batch) in &work.documents {
-            documents += unit.put_documents(&self.outputs[*output].name, keys, batch)?;
+        for Documents { output, keys, batch, model, shadow } in &work.documents {
+            let challenger = |row: usize| shadow.json(&batch.origin, row);
+            let scored = match model {
+                Some(model) if shadow.is_empty() => Scored { model: Some(model), challenger: None },
+                Some(model) => Scored { model: Some(model), challenger: Some(&challenger) },
+                None => Scored::default(),
+            };
+            documents += unit.put_scored_documents(&self.outputs[*output].name, keys, batch, scored)?;
         }
         let dead_letters = unit.put_dead_letters(&work.dead_letters)?;
         if let Some(Save { checkpoint, state }) = save {
@@ -215,11 +235,21 @@ impl Commit {
     }
 }
 
+/// Documents of one output, with who scored them.
+#[derive(Debug)]
+struct Documents {
+    output: usize,
+    keys: DocumentKeys,
+    batch: Batch,
+    model: Option<Arc<str>>,
+    shadow: Arc<Shadow>,
+}
+
 /// What is written together.
 #[derive(Debug, Default)]
 struct Work {
     rows: usize,
-    documents: Vec<(usize, DocumentKeys, Batch)>,
+    documents: Vec<Documents>,
     feed: Vec<(String, Batch)>,
     sinks: Vec<(usize, DocumentKeys, Batch)>,
     dead_letters: Vec<DeadLetter>,
@@ -241,5 +271,17 @@ fn unwritten(output: &str, rejected: Rejected, batch: &Batch, now: Timestamp) ->
         reason: rejected.reason,
         model: String::new(),
         body,
+    }
+}
+
+/// What the page says of a module.
+pub(super) fn model_state(module: &Function, function: &str) -> ModelState {
+    let signature = module.signature();
+    ModelState {
+        name: signature.model.name.clone(),
+        version: signature.model.version.clone(),
+        sha256: module.sha256().to_owned(),
+        bytes: module.bytes().len() as u64,
+        function: function.to_owned(),
     }
 }

@@ -12,10 +12,14 @@ use crate::fault::{Fault, Rejected};
 use crate::source::Run;
 use crate::store::{Checkpoint, DeadLetter};
 use crate::time::{Clock, Timestamp};
+use crate::udf::Function;
 
 use super::engine::{Engine, Results, Rows};
+use super::functions::{Modules, label};
 use super::measure as names;
 use super::reader::{Place, Read, Reader};
+use super::shadow::Shadow;
+use super::versions::Versions;
 
 /// One unit of work: it is written as a whole, or, after a crash, computed again as a whole.
 #[derive(Debug)]
@@ -33,6 +37,12 @@ pub(super) struct Unit {
     pub(super) events: u64,
     /// Events that wait to be read.
     pub(super) backlog: u64,
+    /// For each step of the plan, the models that scored its rows, when it or a step before it calls a function.
+    pub(super) models: Vec<Option<Arc<str>>>,
+    /// What challengers answered to its rows.
+    pub(super) shadow: Shadow,
+    /// The function that the page shows, when another version took over before this unit.
+    pub(super) shown: Option<Function>,
 }
 
 /// What recovery needs.
@@ -66,6 +76,14 @@ pub(super) struct Compute {
     pub(super) save_at: Instant,
     /// The watermark of the checkpoint that this start began from.
     pub(super) watermark: Timestamp,
+    /// The modules behind the functions.
+    pub(super) modules: Modules,
+    /// For each step of the plan, the functions that it or a step before it calls.
+    pub(super) called: Vec<Vec<String>>,
+    /// New versions of functions, to be taken over between two units.
+    pub(super) versions: Versions,
+    /// The functions of the module that the page shows.
+    pub(super) first: Option<Arc<str>>,
 }
 
 impl Compute {
@@ -82,7 +100,7 @@ impl Compute {
                 arrivals.mark_unchanged();
             }
             let (work, read_any) = self.step()?;
-            let something = read_any || !work.rows.is_empty() || !work.dead_letters.is_empty();
+            let something = read_any || !work.rows.is_empty() || !work.dead_letters.is_empty() || work.shown.is_some();
             quiet = if something { 0 } else { quiet + 1 };
             if something || unsaved || quiet % QUIET_LOOKS == 1 {
                 let unit = self.unit(work, false)?;
@@ -114,6 +132,13 @@ impl Compute {
     fn step(&mut self) -> Result<(Work, bool), Fault> {
         let mut work = Work::default();
         let mut read_any = false;
+        for takeover in self.versions.take() {
+            tracing::info!(functions = takeover.function, model = label(&takeover.champion), "Another version takes over.");
+            if self.first.as_deref() == Some(takeover.function.as_str()) {
+                work.shown = Some(takeover.champion.clone());
+            }
+            self.modules.take_over(&takeover);
+        }
         // Taken before reading: an event that is not seen below arrived after it.
         let now = self.clock.now();
         for index in 0..self.readers.len() {
@@ -197,6 +222,9 @@ impl Compute {
             watermark: self.watermark,
             events: work.events,
             backlog: self.readers.iter().map(Reader::backlog).sum(),
+            models: self.called.iter().map(|functions| self.modules.label(functions)).collect(),
+            shadow: Shadow::new(self.modules.answered()),
+            shown: work.shown,
         })
     }
 
@@ -218,6 +246,7 @@ struct Work {
     rows: Vec<Rows>,
     dead_letters: Vec<DeadLetter>,
     events: u64,
+    shown: Option<Function>,
 }
 
 /// The dead letter of a row that no single event made.

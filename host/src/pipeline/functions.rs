@@ -1,6 +1,7 @@
 //! Answers the query's `udf.name(…)` and `uda.name(…)` calls, once a batch or window: from the sandbox, from a script,
 //! or from an endpoint.
 
+mod live;
 mod load;
 mod module;
 
@@ -20,6 +21,7 @@ use crate::udf::javascript::{Aggregate, Scalar, ScriptLimits};
 
 use super::measure as names;
 
+pub(super) use live::{Modules, label};
 pub use load::built_in;
 pub(super) use module::Bound;
 
@@ -55,7 +57,8 @@ impl Calls {
     pub(crate) fn infos(&self) -> Vec<FunctionInfo> {
         let info = |callee: &Callee| match callee {
             Callee::Module(bound) => {
-                let signature = bound.module.signature();
+                let champion = bound.live.pair().champion;
+                let signature = champion.signature();
                 let (_, function) = signature.function(&bound.target)?;
                 let columns = Some(signature.columns.clone());
                 Some(FunctionInfo { name: bound.name.clone(), columns, returns: Some(function.returns) })

@@ -8,6 +8,7 @@
 //! - [`bounded`]: a query over finished inputs
 //! - [`engine`]: the running query; `operators`: stateful steps that join the query with another room
 //! - `functions`: `udf.…` calls, answered by the sandbox
+//! - `versions`: other modules take over while the job runs; `shadow`: what challengers answer
 //! - `outputs`: what each `INTO` opens
 //! - `measure`: the metrics' names
 
@@ -20,7 +21,9 @@ mod measure;
 pub mod operators;
 mod outputs;
 mod reader;
+mod shadow;
 mod start;
+mod versions;
 
 pub use functions::built_in as built_in_function;
 pub use start::Settings;
@@ -50,13 +53,16 @@ pub enum Status {
     Failed(String),
 }
 
+/// The function that the page shows; `None` when the job has none. It changes when another version takes over.
+pub type Shown = watch::Receiver<Option<Function>>;
+
 /// A running job.
 #[derive(Debug)]
 pub struct Job {
     name: String,
     data_dir: PathBuf,
     log: Log,
-    function: Option<Function>,
+    shown: Shown,
     page: watch::Receiver<Arc<PageState>>,
     rows: Rows,
     status: watch::Receiver<Status>,
@@ -81,9 +87,9 @@ impl Job {
         &self.log
     }
 
-    /// The function that the page shows; `None` when the job has none.
-    pub fn function(&self) -> Option<&Function> {
-        self.function.as_ref()
+    /// The function that the page shows, as it is now.
+    pub fn shown(&self) -> Shown {
+        self.shown.clone()
     }
 
     /// What the page shows, as it changes.

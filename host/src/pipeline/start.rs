@@ -10,18 +10,19 @@ use tokio::sync::{oneshot, watch};
 
 use crate::fault::Fault;
 use crate::job::{EventsPolicy, InputFormat, InputSettings, InputSource, Project};
-use crate::query::{Catalog, Columns, InputPlan, Plan, Script, compile};
-use crate::sink::feed::{Feed, JobState, ModelState, RateMeter, Rates};
+use crate::query::{Catalog, Columns, FunctionInfo, InputPlan, Plan, Script, compile};
+use crate::sink::feed::{Feed, JobState, RateMeter, Rates};
 use crate::source::{Decoder, FileFormat, FileSource, Format, Header, HubSettings, Log, Wanted};
 use crate::store::{Checkpoint, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::udf::{Limits, Sandbox};
+use crate::udf::{Function, Limits, Sandbox};
 
-use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, sink_state};
+use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, model_state, sink_state};
 use super::compute::{Compute, Unit};
-use super::functions::{Bound, CallSettings, Calls};
+use super::functions::{CallSettings, Calls};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
 use super::reader::{Place, Reader};
+use super::versions::{Check, Versions};
 use super::{Job, Status, measure, outputs};
 
 /// Units that may wait between the two halves.
@@ -58,11 +59,15 @@ impl Job {
         let stop = Arc::new(AtomicBool::new(false));
         let costs = CallSettings { stop: Arc::clone(&stop), ..CallSettings::default() };
         let calls = Calls::load(&project.functions, &project.folder, &sandbox, &costs)?;
-        let plan = plan(&project, &calls)?;
-        let shown = calls.first(&project).cloned();
+        // The project by itself must be right, whatever version is used in the end.
+        plan(&project, calls.infos(), calls.aggregates())?;
         let page = outputs::page(&project)?;
 
         let store = Store::open(&settings.data_dir)?;
+        let versions = versions(&project, &calls, &sandbox, &settings)?;
+        let plan = plan(&project, calls.infos(), calls.aggregates())?;
+        let (shown, modules) = (calls.first(&project).cloned(), calls.modules());
+        let called = (0..plan.steps.len()).map(|step| plan.functions(step)).collect();
         let log = Log::open(&settings.data_dir.join("log"), &hubs(&project)?, Arc::clone(&settings.clock))?;
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
@@ -87,6 +92,8 @@ impl Job {
         };
 
         let (status, status_seen) = watch::channel(Status::Running);
+        let champion = shown.as_ref().map(|bound| bound.live.pair().champion);
+        let (shown_sender, shown_seen) = watch::channel(champion.clone());
         let (page, rows) = (feed.state(), feed.rows());
         let compute = Compute {
             engine,
@@ -95,6 +102,10 @@ impl Job {
             arrivals,
             save_at: std::time::Instant::now(),
             watermark: checkpoint.watermark,
+            modules,
+            called,
+            versions,
+            first: shown.as_ref().map(|bound| Arc::clone(&bound.live.functions)),
         };
         let job = JobState {
             name: project.name.clone(),
@@ -109,7 +120,8 @@ impl Job {
             feed,
             clock: Arc::clone(&settings.clock),
             job,
-            model: shown.as_ref().map(model),
+            model: shown.as_ref().zip(champion.as_ref()).map(|(bound, module)| model_state(module, &bound.name)),
+            shown: shown_sender,
             rate: RateMeter::default(),
             rates: Rates::default(),
             watermark: checkpoint.watermark,
@@ -121,7 +133,7 @@ impl Job {
             name: project.name,
             data_dir: settings.data_dir,
             log,
-            function: shown.map(|bound| bound.module),
+            shown: shown_seen,
             page,
             rows,
             status: status_seen,
@@ -153,14 +165,31 @@ fn engine_settings(project: &Project, readers: &[Reader], settings: &Settings) -
     }
 }
 
+/// Takes over what the registry says of each module, and starts to look for new wishes.
+fn versions(project: &Project, calls: &Calls, sandbox: &Sandbox, settings: &Settings) -> Result<Versions, Fault> {
+    let modules = calls.modules();
+    let own: Vec<(String, Function)> =
+        modules.all().into_iter().map(|(functions, live)| (functions.to_string(), live.pair().champion)).collect();
+    let (of_project, of_calls) = (project.clone(), calls.clone());
+    let check: Check = Box::new(move |functions, module| {
+        let infos = of_calls.infos_with(functions, module)?;
+        plan(&of_project, infos, of_calls.aggregates()).map(drop).map_err(|fault| fault.to_string())
+    });
+    for takeover in Versions::first(&settings.data_dir, &own, sandbox, &check, settings.clock.as_ref())? {
+        modules.take_over(&takeover);
+    }
+    let functions = own.into_iter().map(|(functions, _)| functions).collect();
+    Versions::watch(&settings.data_dir, functions, sandbox.clone(), check, Arc::clone(&settings.clock))
+}
+
 /// Compiles the project's script against its inputs, outputs and functions.
-fn plan(project: &Project, calls: &Calls) -> Result<Plan, Fault> {
+fn plan(project: &Project, functions: Vec<FunctionInfo>, aggregates: Vec<String>) -> Result<Plan, Fault> {
     let catalog = Catalog {
         inputs: Some(project.inputs.iter().map(|input| input.name.clone()).collect()),
         references: Vec::new(),
         outputs: Some(project.outputs.iter().map(|output| output.name.clone()).collect()),
-        functions: calls.infos(),
-        aggregates: calls.aggregates(),
+        functions,
+        aggregates,
     };
     Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog)?)
 }
@@ -283,16 +312,5 @@ fn file_format(format: InputFormat) -> FileFormat {
     match format {
         InputFormat::Json => FileFormat::Json,
         InputFormat::Csv { delimiter } => FileFormat::Csv { delimiter },
-    }
-}
-
-fn model(bound: &Bound) -> ModelState {
-    let (module, signature) = (&bound.module, bound.module.signature());
-    ModelState {
-        name: signature.model.name.clone(),
-        version: signature.model.version.clone(),
-        sha256: module.sha256().to_owned(),
-        bytes: module.bytes().len() as u64,
-        function: bound.name.clone(),
     }
 }

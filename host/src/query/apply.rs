@@ -40,6 +40,11 @@ pub struct Apply {
 }
 
 impl Apply {
+    /// Calls `visit` for its expression and those inside.
+    pub(super) fn visit(&self, visit: &mut impl FnMut(&Expression)) {
+        self.value.visit(visit);
+    }
+
     /// Runs the step over a batch.
     ///
     /// # Errors

@@ -64,6 +64,26 @@ pub struct Plan {
     pub outputs: Vec<String>,
 }
 
+impl Plan {
+    /// The functions that a step, or one that it reads from, calls; each once.
+    pub fn functions(&self, step: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        for source in &self.steps[step].sources {
+            if let Source::Step(before) = source {
+                names.extend(self.functions(*before));
+            }
+        }
+        self.steps[step].operator.visit(&mut |expression| {
+            if let Expression::Call(call) = expression {
+                names.push(call.name.clone());
+            }
+        });
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
 /// What is read of an input.
 #[derive(Debug)]
 pub struct InputPlan {
@@ -143,6 +163,16 @@ pub enum Operator {
 }
 
 impl Operator {
+    /// Calls `visit` for each expression of a step in which functions may be called, and those inside it.
+    fn visit(&self, visit: &mut impl FnMut(&Expression)) {
+        match self {
+            Self::Project(project) => project.visit(visit),
+            Self::Apply(apply) => apply.visit(visit),
+            // Calls in these stand in a step of their own before them.
+            Self::Union(_) | Self::Lookup(..) | Self::Join(_) | Self::Analytic(_) | Self::Match(_) | Self::Window(_) => {}
+        }
+    }
+
     /// Whether a batch can be run through it at once, whatever came before.
     pub fn is_stateless(&self) -> bool {
         matches!(self, Self::Project(_) | Self::Apply(_) | Self::Union(_) | Self::Lookup(..))

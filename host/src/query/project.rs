@@ -54,6 +54,17 @@ pub struct Project {
 }
 
 impl Project {
+    /// Calls `visit` for each of its expressions and those inside.
+    pub(super) fn visit(&self, visit: &mut impl FnMut(&Expression)) {
+        self.filter.iter().for_each(|filter| filter.visit(visit));
+        self.more.iter().for_each(|(_, expression)| expression.visit(visit));
+        for item in self.items.iter().flatten() {
+            if let Item::Named(_, expression) | Item::Fields(expression) = item {
+                expression.visit(visit);
+            }
+        }
+    }
+
     /// Runs the step over a batch.
     ///
     /// # Errors

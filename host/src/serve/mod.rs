@@ -27,7 +27,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -60,7 +59,7 @@ struct Shown {
     page: watch::Receiver<Arc<PageState>>,
     rows: Rows,
     status: watch::Receiver<Status>,
-    function: Option<Bytes>,
+    function: crate::pipeline::Shown,
     data_dir: PathBuf,
     metrics: PrometheusHandle,
     /// Turns true when the server stops: long answers end.
@@ -98,7 +97,7 @@ impl Server {
             page: job.page(),
             rows: job.rows(),
             status: job.status(),
-            function: job.function().map(|function| function.bytes().clone()),
+            function: job.shown(),
             data_dir: job.data_dir().to_owned(),
             metrics: settings.metrics.clone(),
             ending: ends.clone(),

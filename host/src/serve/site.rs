@@ -44,7 +44,8 @@ fn media_type(path: &str) -> &'static str {
 
 /// The job's function: the bytes that the host itself runs.
 pub(super) async fn function(State(shown): State<Shown>) -> Response {
-    match shown.function {
+    let bytes = shown.function.borrow().as_ref().map(|function| function.bytes().clone());
+    match bytes {
         Some(bytes) => ([(header::CONTENT_TYPE, "application/wasm"), (header::CACHE_CONTROL, "no-cache")], bytes).into_response(),
         None => (StatusCode::NOT_FOUND, super::operate::error("NotFound", "the job has no function")).into_response(),
     }

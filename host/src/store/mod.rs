@@ -21,8 +21,8 @@ mod tests;
 pub use error::StoreError;
 pub use print::print_documents;
 pub use read::{Document, Documents, Reader};
-pub use unit::Unit;
-pub use write::Store;
+pub use unit::{Scored, Unit};
+pub use write::{Store, in_use};
 
 use crate::time::Timestamp;
 

@@ -28,16 +28,30 @@ pub struct Document {
     pub key: Vec<u8>,
     /// The document as JSON text.
     pub body: String,
+    /// The model that scored it.
+    pub model: Option<String>,
+    /// What the challenger said, as a JSON object.
+    pub challenger: Option<String>,
 }
 
 impl Document {
-    /// The document as one JSON object: its columns in order, then `_output` and `_key`.
+    /// The document as one JSON object: its columns in order, then `_output` and `_key`, and who scored it (`_model`,
+    /// `_challenger`).
     pub fn json(&self) -> String {
         let fields = self.body.trim_end().strip_suffix('}').unwrap_or(&self.body);
         let comma = if fields.trim_end().ends_with('{') { "" } else { "," };
         // An output's name is text that was checked; writing text as JSON cannot fail.
         let output = serde_json::Value::from(&*self.output);
-        format!("{fields}{comma}\"_output\":{output},\"_key\":\"{}\"}}", key_text(&self.key))
+        let mut text = format!("{fields}{comma}\"_output\":{output},\"_key\":\"{}\"", key_text(&self.key));
+        if let Some(model) = &self.model {
+            text.push_str(&format!(",\"_model\":{}", serde_json::Value::from(model.as_str())));
+        }
+        if let Some(challenger) = &self.challenger {
+            text.push_str(",\"_challenger\":");
+            text.push_str(challenger);
+        }
+        text.push('}');
+        text
     }
 }
 
@@ -79,16 +93,16 @@ impl Reader {
         let total: u64 = outputs.iter().map(|output| output.documents).sum();
         // Going back through all documents is quick unless the output is a rare one; then its own index is.
         let sql = match only {
-            None => "SELECT id, output, key, body FROM documents WHERE ?1 IS NULL ORDER BY id DESC LIMIT ?2",
-            Some(output) if output.documents < total / 64 => {
-                "SELECT id, output, key, body FROM documents WHERE id IN
+            None => format!("{DOCUMENTS} WHERE ?1 IS NULL ORDER BY id DESC LIMIT ?2"),
+            Some(output) if output.documents < total / 64 => format!(
+                "{DOCUMENTS} WHERE id IN
                  (SELECT id FROM documents WHERE output = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id DESC"
-            }
-            Some(_) => "SELECT id, output, key, body FROM documents WHERE +output = ?1 ORDER BY id DESC LIMIT ?2",
+            ),
+            Some(_) => format!("{DOCUMENTS} WHERE +output = ?1 ORDER BY id DESC LIMIT ?2"),
         };
         let id = only.map(|output| output.id);
         let names: HashMap<i64, Arc<str>> = outputs.into_iter().map(|output| (output.id, output.name.into())).collect();
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map((id, i64::try_from(limit).unwrap_or(i64::MAX)), |row| document(row, &names))?;
         Ok(rows.map(|row| row.map(|(_, document)| document)).collect::<Result<_, _>>()?)
     }
@@ -128,10 +142,10 @@ impl Documents<'_> {
         let connection = &self.reader.connection;
         // `+output` keeps SQLite on the table's own order.
         let sql = match self.only {
-            None => "SELECT id, output, key, body FROM documents WHERE id > ?1 AND ?2 IS NULL ORDER BY id LIMIT ?3",
-            Some(_) => "SELECT id, output, key, body FROM documents WHERE id > ?1 AND +output = ?2 ORDER BY id LIMIT ?3",
+            None => format!("{DOCUMENTS} WHERE id > ?1 AND ?2 IS NULL ORDER BY id LIMIT ?3"),
+            Some(_) => format!("{DOCUMENTS} WHERE id > ?1 AND +output = ?2 ORDER BY id LIMIT ?3"),
         };
-        let mut statement = connection.prepare_cached(sql)?;
+        let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query((self.after, self.only, i64::try_from(PAGE).unwrap_or(i64::MAX)))?;
         let mut fetched = 0;
         while let Some(row) = rows.next()? {
@@ -213,8 +227,10 @@ pub(super) fn dead_letter_count(connection: &Connection) -> Result<u64, StoreErr
 fn document(row: &Row<'_>, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<(i64, Document)> {
     let output: i64 = row.get(1)?;
     let output = names.get(&output).cloned().unwrap_or_else(|| "".into());
-    Ok((row.get(0)?, Document { output, key: row.get(2)?, body: row.get(3)? }))
+    Ok((row.get(0)?, Document { output, key: row.get(2)?, body: row.get(3)?, model: row.get(4)?, challenger: row.get(5)? }))
 }
+
+const DOCUMENTS: &str = "SELECT id, output, key, body, (SELECT label FROM models WHERE models.id = model), challenger FROM documents";
 
 const DEAD_LETTERS: &str = "SELECT id, input, partition, offset, time, recorded, step, reason, model, body FROM dead_letters";
 

@@ -14,13 +14,16 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The layout that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 /// Marks the file as ours ("Tami").
 const APPLICATION: i64 = 0x5461_6d69;
 
 const TABLES: &str = "
 CREATE TABLE outputs (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, documents INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE documents (id INTEGER PRIMARY KEY, output INTEGER NOT NULL, key BLOB NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE documents (
+  id INTEGER PRIMARY KEY, output INTEGER NOT NULL, key BLOB NOT NULL, body TEXT NOT NULL, model INTEGER, challenger TEXT
+) STRICT;
+CREATE TABLE models (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE) STRICT;
 CREATE UNIQUE INDEX documents_by_key ON documents (output, key);
 CREATE TABLE dead_letters (
   id INTEGER PRIMARY KEY,
@@ -39,6 +42,14 @@ CREATE TABLE checkpoint (
 CREATE TABLE watermark (only INTEGER PRIMARY KEY CHECK (only = 1), ticks INTEGER NOT NULL) STRICT;
 CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
+
+/// What a file of an earlier version lacks, by the version that has it.
+const CHANGES: [(i64, &str); 1] = [(
+    2,
+    "ALTER TABLE documents ADD COLUMN model INTEGER;
+     ALTER TABLE documents ADD COLUMN challenger TEXT;
+     CREATE TABLE models (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE) STRICT;",
+)];
 
 /// Sets a writer's connection up and makes the tables when they are not there.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -59,6 +70,12 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), St
         unit.pragma_update(None, "user_version", VERSION)?;
     } else {
         check(&unit, path)?;
+        for (version, change) in CHANGES {
+            if unit.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < version {
+                unit.execute_batch(change)?;
+                unit.pragma_update(None, "user_version", version)?;
+            }
+        }
     }
     Ok(unit.commit()?)
 }

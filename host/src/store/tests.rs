@@ -164,8 +164,41 @@ fn printing_writes_json_lines_and_names_the_known_outputs() {
 
 #[test]
 fn an_object_without_columns_is_still_json_with_output_and_key() {
-    let document = Document { output: "a".into(), key: vec![9], body: "{}".into() };
+    let document = Document { output: "a".into(), key: vec![9], body: "{}".into(), model: None, challenger: None };
     assert_eq!(document.json(), r#"{"_output":"a","_key":"x09"}"#);
+}
+
+#[test]
+fn a_document_says_who_scored_it_and_what_the_challenger_said() {
+    let directory = tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    let batch = events(0, 0..2);
+    let keys = DocumentKeys::of(&batch, 0);
+    let challenger = |row: usize| (row == 1).then(|| r#"{"model":"b","score":0.5}"#.to_owned());
+    let mut unit = store.begin().unwrap();
+    let scored = Scored { model: Some("fraud 1.0.0"), challenger: Some(&challenger) };
+    unit.put_scored_documents("a", &keys, &batch, scored).unwrap();
+    unit.commit().unwrap();
+    let mut printed = Vec::new();
+    print_documents(directory.path(), Some("a"), &mut printed).unwrap();
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(printed).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["_model"], &lines[0]["_challenger"]), (&"fraud 1.0.0".into(), &serde_json::Value::Null));
+    assert_eq!(lines[1]["_challenger"]["score"], 0.5);
+}
+
+#[test]
+fn a_file_of_the_first_layout_is_brought_to_this_one() {
+    let directory = tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    put(&mut store, "a", &events(0, 0..3));
+    let first = "ALTER TABLE documents DROP COLUMN model; ALTER TABLE documents DROP COLUMN challenger; DROP TABLE models;
+        PRAGMA user_version = 1";
+    store.connection.execute_batch(first).unwrap();
+    drop(store);
+    let mut store = Store::open(directory.path()).unwrap();
+    put(&mut store, "a", &events(0, 3..4));
+    assert_eq!(Reader::open(directory.path()).unwrap().documents(None).unwrap().count(), 4);
 }
 
 #[test]

@@ -11,6 +11,21 @@ use crate::batch::{Batch, DocumentKeys, write_row};
 /// Input, partition, offset and step: what makes two dead letters the same.
 type Identity<'a> = (&'a str, u32, u64, &'a str);
 
+/// Who scored the rows of a batch.
+#[derive(Clone, Copy, Default)]
+pub struct Scored<'a> {
+    /// The model that decided: name, version and the start of its hash.
+    pub model: Option<&'a str>,
+    /// What the challenger answered to a row, as a JSON object; `None` where there was none.
+    pub challenger: Option<&'a dyn Fn(usize) -> Option<String>>,
+}
+
+impl std::fmt::Debug for Scored<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scored").field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
 /// One transaction of a [`Store`]. Dropped without [`Unit::commit`], it leaves no trace.
 #[derive(Debug)]
 pub struct Unit<'a> {
@@ -32,16 +47,30 @@ impl<'a> Unit<'a> {
     /// Puts each row of the batch as one JSON document; a document of the same key is replaced.
     /// Answers how many documents are new.
     pub fn put_documents(&mut self, output: &str, keys: &DocumentKeys, batch: &Batch) -> Result<u64, StoreError> {
+        self.put_scored_documents(output, keys, batch, Scored::default())
+    }
+
+    /// The same, with who scored them.
+    pub fn put_scored_documents(
+        &mut self,
+        output: &str,
+        keys: &DocumentKeys,
+        batch: &Batch,
+        scored: Scored<'_>,
+    ) -> Result<u64, StoreError> {
         let output = self.output(output)?;
+        let model = scored.model.map(|label| self.model(label)).transpose()?;
         let Store { connection, buffer, .. } = &mut *self.store;
         {
             let mut statement = connection.prepare_cached(
-                "INSERT INTO documents (output, key, body) VALUES (?1, ?2, ?3) ON CONFLICT (output, key) DO UPDATE SET body = excluded.body",
+                "INSERT INTO documents (output, key, body, model, challenger) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (output, key)
+                 DO UPDATE SET body = excluded.body, model = excluded.model, challenger = excluded.challenger",
             )?;
             for row in 0..batch.rows() {
                 buffer.clear();
                 write_row(batch, row, buffer);
-                statement.execute((output, keys.get(row), ToSqlOutput::Borrowed(ValueRef::Text(buffer))))?;
+                let challenger = scored.challenger.and_then(|of| of(row));
+                statement.execute((output, keys.get(row), ToSqlOutput::Borrowed(ValueRef::Text(buffer)), model, challenger))?;
             }
         }
         // A new document takes the next id and a replaced one keeps its own: the highest id tells how many are new.
@@ -130,6 +159,12 @@ impl<'a> Unit<'a> {
         self.open = false;
         self.store.last_id = self.last_id;
         Ok(())
+    }
+
+    fn model(&mut self, label: &str) -> Result<i64, StoreError> {
+        let connection = &self.store.connection;
+        connection.prepare_cached("INSERT INTO models (label) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([label])?;
+        Ok(connection.prepare_cached("SELECT id FROM models WHERE label = ?1")?.query_row([label], |row| row.get(0))?)
     }
 
     fn output(&mut self, name: &str) -> Result<i64, StoreError> {

@@ -8,6 +8,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Checkpoint, FILE, StoreError, Unit, read, schema};
 
+/// Held by the one writer.
+const LOCK: &str = "documents.lock";
+
 /// The store as its one writer has it. A lock file keeps a second host out; it is given back when this is dropped.
 #[derive(Debug)]
 pub struct Store {
@@ -20,12 +23,18 @@ pub struct Store {
     _lock: File,
 }
 
+/// Whether a host has the store of that directory open.
+pub fn in_use(directory: &Path) -> bool {
+    let Ok(lock) = File::options().append(true).open(directory.join(LOCK)) else { return false };
+    matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock))
+}
+
 impl Store {
     /// Opens the store in that directory, or makes it.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let failed = |cause| StoreError::Directory { path: directory.to_owned(), cause };
         std::fs::create_dir_all(directory).map_err(failed)?;
-        let lock = File::options().create(true).append(true).open(directory.join("documents.lock")).map_err(failed)?;
+        let lock = File::options().create(true).append(true).open(directory.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(StoreError::InUse { path: directory.to_owned() }),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::live::Live;
 use super::{Bound, CallSettings, Callee, Calls};
 use crate::embedded;
 use crate::fault::Fault;
@@ -14,7 +15,7 @@ use crate::udf::{Function, Sandbox};
 impl Calls {
     /// Loads the functions of a job.
     pub(crate) fn load(functions: &[FunctionSettings], folder: &Folder, sandbox: &Sandbox, settings: &CallSettings) -> Result<Self, Fault> {
-        let mut modules: HashMap<Module, Function> = HashMap::new();
+        let mut modules: HashMap<Module, Live> = HashMap::new();
         let mut calls = Self::default();
         for function in functions {
             let key = function.name.to_ascii_lowercase();
@@ -23,13 +24,13 @@ impl Calls {
                     let loaded = match modules.get(module) {
                         Some(known) => known.clone(),
                         None => {
-                            let loaded = load(folder, module, sandbox)?;
+                            let loaded = Live::new(&sharing(functions, module), load(folder, module, sandbox)?);
                             modules.insert(module.clone(), loaded.clone());
                             loaded
                         }
                     };
-                    has_function(&function.name, target, &loaded)?;
-                    let bound = Bound { name: function.name.clone(), target: target.clone(), module: loaded };
+                    has_function(&function.name, target, &loaded.pair().champion)?;
+                    let bound = Bound { name: function.name.clone(), target: target.clone(), live: loaded };
                     calls.scalars.insert(key, Callee::Module(bound));
                 }
                 FunctionBody::JavaScript { file, text } => {
@@ -55,6 +56,12 @@ impl Calls {
         }
         Ok(calls)
     }
+}
+
+/// The names of the functions that are bound to one module, with commas between.
+fn sharing(functions: &[FunctionSettings], of: &Module) -> String {
+    let same = functions.iter().filter(|function| matches!(&function.body, FunctionBody::Module { module, .. } if module == of));
+    same.map(|function| function.name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 fn ml(function: &FunctionSettings, endpoint: &MlEndpoint, settings: &CallSettings) -> MlSettings {

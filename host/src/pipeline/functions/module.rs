@@ -6,7 +6,9 @@ use crate::batch::{Batch, Column, Origin};
 use crate::fault::Fault;
 use crate::query::{Argument, Called};
 use crate::time::Timestamp;
-use crate::udf::Function;
+
+use super::live::{Live, Pair};
+use crate::pipeline::shadow::Answered;
 
 /// A function that the query can call, and the module's function behind it.
 #[derive(Debug, Clone)]
@@ -15,8 +17,8 @@ pub(crate) struct Bound {
     pub(crate) name: String,
     /// The module's function: `run`, `score`.
     pub(crate) target: String,
-    /// The module.
-    pub(crate) module: Function,
+    /// The module, and its challenger.
+    pub(crate) live: Live,
 }
 
 impl Bound {
@@ -29,8 +31,14 @@ impl Bound {
                 &positional
             }
         };
-        match self.module.call(&self.target, record) {
-            Ok(called) => Ok(Called { column: called.column, rejected: called.rejected, failed: Vec::new() }),
+        let Pair { champion, challenger } = self.live.pair();
+        match champion.call(&self.target, record) {
+            Ok(called) => {
+                if let Some(answered) = challenger.and_then(|challenger| Answered::ask(&challenger, self, record)) {
+                    self.live.keep(answered);
+                }
+                Ok(Called { column: called.column, rejected: called.rejected, failed: Vec::new() })
+            }
             // The module was loaded and had this function when the job started: this is a failing instance, and no
             // reason to stop the job. The rows are dead letters with the reason.
             Err(error) => {
@@ -44,7 +52,8 @@ impl Bound {
 
     /// `udf.f(a, b, c)`: the values are the signature's columns, in its order.
     fn by_position(&self, arguments: &[Argument<'_>], rows: usize) -> Result<Batch, Fault> {
-        let expected = &self.module.signature().columns;
+        let champion = self.live.pair().champion;
+        let expected = &champion.signature().columns;
         if arguments.len() != expected.len() {
             return Err(Fault::job(format!(
                 "udf.{} takes one record or its {} columns, {} arguments were given",
