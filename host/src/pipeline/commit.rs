@@ -10,7 +10,8 @@ use backon::{BlockingRetryable, ExponentialBuilder};
 use tokio::sync::watch;
 
 use crate::batch::{Batch, DocumentKeys, write_row};
-use crate::fault::{Fault, Rejected, Retry};
+use crate::fault::{Fault, Retry};
+use crate::sink::Refused;
 use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
 use crate::store::{Checkpoint, DeadLetter, Store};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
@@ -19,7 +20,7 @@ use super::Status;
 use super::compute::Unit;
 use super::graph::Rows;
 use super::measure as names;
-use super::outputs::{Output, Target};
+use super::outputs::{Output, Target, mark_key};
 
 /// The page is told at most so often.
 const PUBLISH: Duration = Duration::from_millis(250);
@@ -120,12 +121,12 @@ impl Commit {
     fn write_sinks(&mut self, work: &mut Work) -> Result<(), Fault> {
         let now = self.clock.now();
         for (output, keys, batch) in &work.sinks {
-            let rejected = self.retried(|this| match &mut this.outputs[*output].target {
+            let refused = self.retried(|this| match &mut this.outputs[*output].target {
                 Target::Sink(sink) => sink.write(batch, keys),
                 Target::Store | Target::Feed => Ok(Vec::new()),
             })?;
             let name = &self.outputs[*output].name;
-            work.dead_letters.extend(rejected.into_iter().map(|rejected| unwritten(name, rejected, batch, now)));
+            work.dead_letters.extend(refused.into_iter().map(|refused| unwritten(name, refused, batch, now)));
         }
         for output in 0..self.outputs.len() {
             self.retried(|this| match &mut this.outputs[output].target {
@@ -146,6 +147,13 @@ impl Commit {
         let dead_letters = unit.put_dead_letters(&work.dead_letters)?;
         if !work.feed.is_empty() {
             unit.set_state(PAGE_STATE, &self.feed.save())?;
+        }
+        for output in &self.outputs {
+            if let Target::Sink(sink) = &output.target
+                && let Some(mark) = sink.mark()
+            {
+                unit.set_state(&mark_key(&output.name), &mark)?;
+            }
         }
         unit.set_checkpoint(checkpoint)?;
         unit.commit()?;
@@ -195,19 +203,16 @@ struct Work {
 }
 
 /// The dead letter of a row that an output can never take: the row as JSON.
-fn unwritten(output: &str, rejected: Rejected, batch: &Batch, now: Timestamp) -> DeadLetter {
-    let row = (0..batch.rows()).find(|row| batch.row_id(*row) == rejected.origin && rejected.origin.is_some());
+fn unwritten(output: &str, Refused { row, reason }: Refused, batch: &Batch, now: Timestamp) -> DeadLetter {
     let mut body = Vec::new();
-    if let Some(row) = row {
-        write_row(batch, row, &mut body);
-    }
+    write_row(batch, row, &mut body);
     DeadLetter {
         input: String::new(),
-        origin: rejected.origin,
-        time: row.map_or(now, |row| batch.times[row]),
+        origin: batch.row_id(row),
+        time: batch.times[row],
         recorded: now,
         step: format!("output {output}"),
-        reason: rejected.reason,
+        reason,
         model: String::new(),
         body,
     }

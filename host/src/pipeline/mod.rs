@@ -22,6 +22,7 @@ mod stamp;
 mod start;
 
 pub use functions::built_in as built_in_function;
+pub use outputs::cosmos as cosmos_settings;
 pub use start::Settings;
 
 use std::path::{Path, PathBuf};

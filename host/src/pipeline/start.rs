@@ -65,7 +65,7 @@ impl Job {
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
         let arrivals = arrivals(&project, &plan, &log);
         let graph = Graph::new(plan, calls);
-        let outputs = outputs::open(&project, &graph.outputs, &settings.data_dir)?;
+        let outputs = outputs::open(&project, graph.plan(), &graph.outputs, &settings.data_dir, &store)?;
         let feed = match store.state(PAGE_STATE)? {
             Some(saved) => Feed::restore(page, &saved)?,
             None => Feed::new(page)?,

@@ -18,6 +18,7 @@ mod compile;
 mod diagnostic;
 mod expression;
 mod functions;
+mod known;
 mod operate;
 mod plan;
 mod project;
