@@ -49,9 +49,9 @@ impl Cosmos {
         self.official(&arguments);
     }
 
-    /// Deletes a container with all that is in it, by the official client.
-    pub fn drop_container(&self, container: &str) {
-        self.official(&["drop", DATABASE, container]);
+    /// Deletes a document, by the official client.
+    pub fn remove(&self, container: &str, id: &str, partition_key: &str) {
+        self.official(&["remove", DATABASE, container, id, partition_key]);
     }
 
     /// All documents of a container, as the official client reads them.

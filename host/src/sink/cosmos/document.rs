@@ -183,7 +183,7 @@ fn kind(value: &Value) -> &'static str {
 
 fn id_text(column: &str, value: &Value) -> Result<String, String> {
     let Some(id) = text(value) else {
-        return Err(format!("the document's id '{column}' is a {}; text or a number is expected", kind(value)));
+        return Err(format!("the document's id '{column}' is {}; text or a number is expected", kind(value)));
     };
     if id.is_empty() {
         return Err(format!("the document's id '{column}' is empty"));
