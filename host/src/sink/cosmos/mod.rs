@@ -31,7 +31,8 @@ mod document;
 mod read;
 mod write;
 
-#[cfg(all(test, feature = "cosmos-emulator"))]
+#[cfg(test)]
+#[cfg(feature = "cosmos-emulator")]
 mod tests;
 
 use std::fmt;

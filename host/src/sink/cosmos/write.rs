@@ -181,7 +181,7 @@ impl Writer {
                 (_, pause) => pause,
             })
             .notify(|answer, pause| {
-                tracing::debug!(output = self.place, ?answer, ?pause, "Cosmos DB did not take documents; trying again.")
+                tracing::debug!(output = self.place, ?answer, ?pause, "Cosmos DB did not take documents; trying again.");
             })
             .await
     }
