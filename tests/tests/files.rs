@@ -1,7 +1,5 @@
 //! An output that is a file of JSON lines: every row is there once, although the host is killed while it writes.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
