@@ -37,6 +37,7 @@ pub struct Host {
     port: u16,
     data: PathBuf,
     project: Option<PathBuf>,
+    environment: Vec<(String, String)>,
     log: Arc<Mutex<String>>,
 }
 
@@ -48,12 +49,19 @@ impl Host {
 
     /// Starts a project's job on a free port and waits until it is healthy.
     pub fn start_project(data: &Path, project: Option<&Path>) -> Self {
+        Self::start_with(data, project, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub fn start_with(data: &Path, project: Option<&Path>, environment: &[(&str, &str)]) -> Self {
+        let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut host = Self {
-            process: spawn(data, project, port),
+            process: spawn(data, project, &environment, port),
             port,
             data: data.to_owned(),
             project: project.map(Path::to_owned),
+            environment,
             log: Arc::default(),
         };
         host.ready();
@@ -103,8 +111,20 @@ impl Host {
 
     /// The same host again: same port, same data.
     pub fn start_again(&mut self) {
-        self.process = spawn(&self.data, self.project.as_deref(), self.port);
+        self.process = spawn(&self.data, self.project.as_deref(), &self.environment, self.port);
         self.ready();
+    }
+
+    /// Waits until it ends of itself; answers what it wrote to its log.
+    pub fn ended(&mut self) -> String {
+        let start = Instant::now();
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < PATIENCE, "the host still runs:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // The thread that reads the log may be a little behind.
+        std::thread::sleep(Duration::from_millis(200));
+        self.log()
     }
 
     /// Ctrl-C; answers whether it ended well.
@@ -168,9 +188,10 @@ pub fn documents(data: &Path, output: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn spawn(data: &Path, project: Option<&Path>, port: u16) -> Child {
+fn spawn(data: &Path, project: Option<&Path>, environment: &[(String, String)], port: u16) -> Child {
     let mut command = Command::new(program());
     command.arg("run").args(project).arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data-dir").arg(data);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.env("RUST_LOG", "warn,tamis=info").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
 }
 

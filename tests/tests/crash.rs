@@ -9,41 +9,16 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
-use tamis_frame::{RESULT, Reply, Values};
-use tamis_tests::golden::Golden;
+use tamis_tests::events::golden_events;
 use tamis_tests::host::{HUB, Host, SCORED};
 
 const EVENTS: usize = 6000;
 const SENDERS: usize = 8;
-const SCORE: u32 = 1;
-
-/// An event as the original generator prints it: a Python dict.
-fn python(id: usize, row: &serde_json::Map<String, Value>) -> String {
-    let fields = row.iter().map(|(name, value)| match value {
-        Value::String(text) => format!(", '{name}': '{text}'"),
-        other => format!(", '{name}': {other}"),
-    });
-    format!("{{'id': {id}, 'date': '24/11/2026 10:00:00'{}}}", fields.collect::<String>())
-}
-
-/// The golden rows as events, and the native build's scores of them.
-fn golden_events() -> (Vec<String>, Vec<f64>) {
-    let golden = Golden::read();
-    let Value::Object(columns) = golden.json() else { panic!("columns") };
-    let event = |row: usize| {
-        let values = columns.iter().map(|(name, values)| (name.clone(), values[row].clone()));
-        python(row, &values.collect())
-    };
-    let reply = tamis_udf::call(SCORE, golden.frame(EVENTS).bytes()).unwrap();
-    let Reply::Columns(frame) = Reply::parse(reply.bytes()).unwrap() else { panic!("an error reply") };
-    let Values::Float(scores) = frame.column(RESULT).unwrap().values else { panic!("not floats") };
-    ((0..EVENTS).map(event).collect(), scores.to_vec())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_accepted_event_is_one_document_with_the_golden_score_after_three_kills() {
     let data = tempfile::tempdir().unwrap();
-    let (events, scores) = golden_events();
+    let (events, scores) = golden_events(EVENTS);
     let mut host = Host::start(data.path());
     let address = format!("{}/{HUB}/messages", host.url());
     let events = Arc::new(events);
@@ -111,7 +86,7 @@ async fn every_accepted_event_is_one_document_with_the_golden_score_after_three_
 #[tokio::test]
 async fn a_stop_by_ctrl_c_writes_what_was_taken_and_a_start_goes_on() {
     let data = tempfile::tempdir().unwrap();
-    let (events, _) = golden_events();
+    let (events, _) = golden_events(EVENTS);
     let client = reqwest::Client::new();
     let mut host = Host::start(data.path());
     for event in &events[..50] {

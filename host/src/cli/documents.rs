@@ -1,9 +1,12 @@
-//! `tamis documents`: the store's documents as JSON lines.
+//! `tamis documents`: what was written, as JSON lines: from the store, or from Cosmos DB when the project says that the output is there.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use crate::fault::Fault;
+use crate::job::{Folder, Project};
+use crate::pipeline::cosmos_settings;
+use crate::sink::cosmos;
 use crate::store;
 
 /// Arguments of `tamis documents`.
@@ -15,10 +18,22 @@ pub(super) struct Args {
     /// Only the documents of this output.
     #[arg(long)]
     output: Option<String>,
+    /// The folder of the job's project: with it, --output is read from where its settings say that it is.
+    #[arg(long, requires = "output")]
+    project: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Fault> {
+pub(super) async fn run(args: &Args) -> Result<(), Fault> {
     let mut out = BufWriter::new(io::stdout().lock());
+    if let (Some(project), Some(name)) = (&args.project, &args.output) {
+        let project = Project::read(Folder::on_disk(project))?;
+        let known = || project.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>().join(", ");
+        let output = project.output(name).ok_or_else(|| Fault::job(format!("the project has no output '{name}'; it has {}", known())))?;
+        if let Some(settings) = cosmos_settings(&project, output)? {
+            let printed = cosmos::print_documents(&settings, &mut out).await;
+            return finish(printed.map(drop), &mut out);
+        }
+    }
     let printed = store::print_documents(&args.data_dir, args.output.as_deref(), &mut out);
     finish(printed.map(drop).map_err(Fault::from), &mut out)
 }

@@ -39,7 +39,7 @@ enum Command {
     Run(run::Args),
     /// Simulates card transactions.
     Generate(crate::generate::Args),
-    /// Prints the documents of the store as JSON lines, also while the host runs.
+    /// Prints the documents of the store, or of a project's Cosmos DB output, as JSON lines; also while the host runs.
     Documents(documents::Args),
     /// Prints what a .wasm says of itself: model, columns, functions, hash.
     Inspect(inspect::Args),
@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Run(args) => run::run(args).await,
             Command::Generate(args) => generate(args).await,
-            Command::Documents(args) => documents::run(&args),
+            Command::Documents(args) => documents::run(&args).await,
             Command::Inspect(args) => inspect::run(&args),
             Command::Models(args) => models::run(&args),
             Command::Score(args) => score::run(&args),

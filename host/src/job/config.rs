@@ -14,6 +14,18 @@ pub enum EventsPolicy {
     Drop,
 }
 
+/// What happens to a row that its output cannot take. Trouble that may pass is always waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum OutputErrorPolicy {
+    /// It is tried again.
+    #[default]
+    Retry,
+    /// It is not written.
+    Drop,
+    /// The job stops.
+    Stop,
+}
+
 /// The settings of a job that a local run uses.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -26,8 +38,8 @@ pub struct JobConfig {
     pub events_out_of_order_policy: EventsPolicy,
     /// `1.0`, `1.1` or `1.2`.
     pub compatibility_level: String,
-    /// `Retry`, or `Drop` (`Stop` in other spellings of the same file).
-    pub output_error_policy: String,
+    /// What happens to a row that its output cannot take.
+    pub output_error_policy: OutputErrorPolicy,
 }
 
 impl Default for JobConfig {
@@ -37,7 +49,7 @@ impl Default for JobConfig {
             events_out_of_order_max_delay_in_seconds: 0,
             events_out_of_order_policy: EventsPolicy::Adjust,
             compatibility_level: "1.2".to_owned(),
-            output_error_policy: "Retry".to_owned(),
+            output_error_policy: OutputErrorPolicy::default(),
         }
     }
 }

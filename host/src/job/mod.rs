@@ -13,12 +13,12 @@ mod function;
 mod input;
 mod output;
 
-pub use config::{EventsPolicy, JobConfig};
+pub use config::{EventsPolicy, JobConfig, OutputErrorPolicy};
 pub use error::JobError;
 pub use folder::Folder;
 pub use function::{FunctionBody, FunctionSettings, MlEndpoint, Module};
 pub use input::{InputFormat, InputSettings, InputSource};
-pub use output::{CosmosSettings, OutputSettings, OutputTarget};
+pub use output::{CosmosLogin, CosmosSettings, OutputSettings, OutputTarget};
 
 use serde::Deserialize;
 
@@ -191,6 +191,59 @@ mod tests {
         assert_eq!(project.script.text, "SELECT * FROM [in]");
         assert_eq!(project.inputs.len(), 1);
         assert_eq!(project.notes.len(), 1);
+    }
+
+    /// A project with one output to Cosmos DB.
+    fn with_cosmos(local: &str) -> (tempfile::TempDir, Folder) {
+        folder(&[
+            ("asaproj.json", r#"{"startFile":"q.asaql","configurations":[{"filePath":"Outputs/o.json","subType":"Output"}]}"#),
+            ("q.asaql", ""),
+            (
+                "Outputs/o.json",
+                r#"{"Name":"o","DataSourceType":"Document DB","DocumentDbProperties":{"AccountId":"acc","Database":"d","ContainerName":"c","PartitionKey":"p","AuthenticationMode":"Msi"}}"#,
+            ),
+            ("Outputs/Local_o.json", local),
+        ])
+    }
+
+    fn cosmos(local: &str) -> Result<CosmosSettings, JobError> {
+        let (_dir, folder) = with_cosmos(local);
+        let project = Project::read(folder)?;
+        let OutputTarget::Cosmos(settings) = project.outputs[0].target.clone() else { panic!("{:?}", project.outputs) };
+        Ok(settings)
+    }
+
+    #[test]
+    fn local_settings_of_cosmos_db_complete_those_of_the_cloud() {
+        let settings = cosmos(r#"{"DataSourceType":"Cosmos DB"}"#).unwrap();
+        assert_eq!(settings.endpoint, "https://acc.documents.azure.com:443/");
+        assert_eq!((settings.login, settings.document_id), (CosmosLogin::EntraId, None));
+        let local = r#"{"DataSourceType":"Cosmos DB","Endpoint":"http://localhost:1/","DocumentDbProperties":{"ContainerName":"own","DocumentId":"x","AuthenticationMode":"Connection String","AccountKey":"c2VjcmV0"}}"#;
+        let settings = cosmos(local).unwrap();
+        assert_eq!((settings.endpoint.as_str(), settings.container.as_str()), ("http://localhost:1/", "own"));
+        assert_eq!(settings.document_id.as_deref(), Some("x"));
+        assert_eq!(settings.login, CosmosLogin::Key(Some("c2VjcmV0".to_owned())));
+        assert!(settings.file.ends_with("Local_o.json"), "{}", settings.file);
+        let debug = format!("{settings:?}");
+        assert!(debug.contains("***") && !debug.contains("c2VjcmV0"), "{debug}");
+        let error =
+            cosmos(r#"{"DataSourceType":"Cosmos DB","DocumentDbProperties":{"AuthenticationMode":"magic"}}"#).unwrap_err().to_string();
+        assert!(error.contains("Local_o.json") && error.contains("magic") && error.contains("Msi"), "{error}");
+    }
+
+    #[test]
+    fn the_output_error_policy_is_read_and_anything_else_is_refused() {
+        let read = |policy: &str| {
+            let config = format!("{{\n\"OutputErrorPolicy\": \"{policy}\"}}");
+            let project = r#"{"startFile":"q.asaql","configurations":[{"filePath":"JobConfig.json","subType":"JobConfig"}]}"#;
+            let (_dir, folder) = folder(&[("asaproj.json", project), ("q.asaql", ""), ("JobConfig.json", &config)]);
+            Project::read(folder).map(|project| project.config.output_error_policy)
+        };
+        assert_eq!(read("Drop").unwrap(), OutputErrorPolicy::Drop);
+        assert_eq!(read("Retry").unwrap(), OutputErrorPolicy::Retry);
+        assert_eq!(read("Stop").unwrap(), OutputErrorPolicy::Stop);
+        let error = read("Maybe").unwrap_err().to_string();
+        assert!(error.contains("JobConfig.json:2:") && error.contains("Maybe") && error.contains("Drop"), "{error}");
     }
 
     #[test]

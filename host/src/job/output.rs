@@ -23,12 +23,14 @@ pub enum OutputTarget {
 }
 
 /// How to reach a Cosmos DB container.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CosmosSettings {
+    /// The file that says so.
+    pub file: String,
     /// The account's address: `https://ACCOUNT.documents.azure.com:443/`.
     pub endpoint: String,
-    /// The account's key; from `TAMIS_COSMOS_KEY` when the file has none. Never printed.
-    pub key: Option<String>,
+    /// How to log in.
+    pub login: CosmosLogin,
     /// The database.
     pub database: String,
     /// The container.
@@ -39,16 +41,21 @@ pub struct CosmosSettings {
     pub document_id: Option<String>,
 }
 
-impl fmt::Debug for CosmosSettings {
+/// How to log in at a Cosmos DB account (`AuthenticationMode`).
+#[derive(Clone, PartialEq, Eq)]
+pub enum CosmosLogin {
+    /// `ConnectionString`: with the account's key, as the file has it; `TAMIS_COSMOS_KEY` comes before it. Never printed.
+    Key(Option<String>),
+    /// `Msi`: with a token of Entra ID.
+    EntraId,
+}
+
+impl fmt::Debug for CosmosLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CosmosSettings")
-            .field("endpoint", &self.endpoint)
-            .field("key", &self.key.as_ref().map(|_| "***"))
-            .field("database", &self.database)
-            .field("container", &self.container)
-            .field("partition_key", &self.partition_key)
-            .field("document_id", &self.document_id)
-            .finish()
+        match self {
+            Self::Key(key) => f.debug_tuple("Key").field(&key.as_ref().map(|_| "***")).finish(),
+            Self::EntraId => f.write_str("EntraId"),
+        }
     }
 }
 
@@ -61,7 +68,7 @@ pub struct OutputSettings {
     pub target: OutputTarget,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct File {
     #[serde(alias = "OutputAlias")]
@@ -73,7 +80,7 @@ struct File {
     endpoint: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct DocumentDb {
     account_id: Option<String>,
@@ -83,6 +90,7 @@ struct DocumentDb {
     container_name: Option<String>,
     partition_key: Option<String>,
     document_id: Option<String>,
+    authentication_mode: Option<String>,
 }
 
 pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Note>) -> Result<OutputSettings, JobError> {
@@ -97,7 +105,9 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Note>) -> Result
             "embeddedstore" => OutputTarget::Store,
             "livefeed" => OutputTarget::Feed(local.page.clone()),
             "jsonlines" => OutputTarget::JsonLines { path: local.file_path.clone().unwrap_or_else(|| format!("outputs/{name}.jsonl")) },
-            kind if is_cosmos(kind) => OutputTarget::Cosmos(cosmos(&cloud, local).map_err(|message| setting(&local_path, message))?),
+            kind if is_cosmos(kind) => {
+                OutputTarget::Cosmos(cosmos(folder.shown(&local_path), &cloud, local).map_err(|message| setting(&local_path, message))?)
+            }
             _ => {
                 let message = format!(
                     "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines' or 'Cosmos DB' is expected",
@@ -127,7 +137,7 @@ fn is_cosmos(kind: &str) -> bool {
     matches!(kind, "cosmosdb" | "azurecosmosdb" | "documentdb")
 }
 
-fn cosmos(cloud: &File, local: &File) -> Result<CosmosSettings, String> {
+fn cosmos(file: String, cloud: &File, local: &File) -> Result<CosmosSettings, String> {
     let nothing = DocumentDb::default();
     let (cloud, own) =
         (cloud.document_db_properties.as_ref().unwrap_or(&nothing), local.document_db_properties.as_ref().unwrap_or(&nothing));
@@ -140,9 +150,19 @@ fn cosmos(cloud: &File, local: &File) -> Result<CosmosSettings, String> {
         Some(endpoint) => endpoint.clone(),
         None => format!("https://{}.documents.azure.com:443/", need(|db| &db.account_id, "AccountId")?),
     };
+    let login = match pick(|db| &db.authentication_mode).map(|mode| plain(&mode)).as_deref() {
+        None | Some("connectionstring") => CosmosLogin::Key(pick(|db| &db.account_key)),
+        Some("msi" | "entraid" | "managedidentity" | "usertoken") => CosmosLogin::EntraId,
+        Some(mode) => {
+            return Err(format!(
+                "DocumentDbProperties.AuthenticationMode '{mode}': 'ConnectionString' (a key) or 'Msi' (Entra ID) is expected"
+            ));
+        }
+    };
     Ok(CosmosSettings {
+        file,
         endpoint,
-        key: pick(|db| &db.account_key),
+        login,
         database: need(|db| &db.database, "Database")?,
         container: need(|db| &db.container_name, "ContainerName")?,
         partition_key: need(|db| &db.partition_key, "PartitionKey")?,

@@ -10,7 +10,8 @@ use backon::{BlockingRetryable, ExponentialBuilder};
 use tokio::sync::watch;
 
 use crate::batch::{Batch, DocumentKeys, write_row};
-use crate::fault::{Fault, Rejected, Retry};
+use crate::fault::{Fault, Retry};
+use crate::sink::Refused;
 use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
 use crate::store::{DeadLetter, Scored, Store};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
@@ -20,7 +21,7 @@ use super::Status;
 use super::compute::{Save, Unit};
 use super::engine::Rows;
 use super::measure as names;
-use super::outputs::{Output, Target};
+use super::outputs::{Output, Target, mark_key};
 use super::shadow::Shadow;
 
 /// The page is told at most so often.
@@ -35,11 +36,6 @@ pub(super) const PAGE_STATE: &str = "page";
 
 /// The state's key for the running query.
 pub(super) const ENGINE_STATE: &str = "engine";
-
-/// The state's key for how far an output was written at the checkpoint.
-pub(super) fn sink_state(output: &str) -> String {
-    format!("sink:{output}")
-}
 
 /// Writes what [`super::compute`] made.
 #[derive(Debug)]
@@ -157,12 +153,12 @@ impl Commit {
     fn write_sinks(&mut self, work: &mut Work) -> Result<(), Fault> {
         let now = self.clock.now();
         for (output, keys, batch) in &work.sinks {
-            let rejected = self.retried(|this| match &mut this.outputs[*output].target {
+            let refused = self.retried(|this| match &mut this.outputs[*output].target {
                 Target::Sink(sink) => sink.write(batch, keys),
                 Target::Store | Target::Feed => Ok(Vec::new()),
             })?;
             let name = &self.outputs[*output].name;
-            work.dead_letters.extend(rejected.into_iter().map(|rejected| unwritten(name, rejected, batch, now)));
+            work.dead_letters.extend(refused.into_iter().map(|refused| unwritten(name, refused, batch, now)));
         }
         for output in 0..self.outputs.len() {
             self.retried(|this| match &mut this.outputs[output].target {
@@ -193,9 +189,9 @@ impl Commit {
             unit.set_state(PAGE_STATE, &self.feed.save())?;
             for output in &self.outputs {
                 if let Target::Sink(sink) = &output.target
-                    && let Some(position) = sink.position()
+                    && let Some(mark) = sink.mark()
                 {
-                    unit.set_state(&sink_state(&output.name), &position.to_be_bytes())?;
+                    unit.set_state(&mark_key(&output.name), &mark)?;
                 }
             }
         }
@@ -256,19 +252,16 @@ struct Work {
 }
 
 /// The dead letter of a row that an output can never take: the row as JSON.
-fn unwritten(output: &str, rejected: Rejected, batch: &Batch, now: Timestamp) -> DeadLetter {
-    let row = (0..batch.rows()).find(|row| batch.row_id(*row) == rejected.origin && rejected.origin.is_some());
+fn unwritten(output: &str, Refused { row, reason }: Refused, batch: &Batch, now: Timestamp) -> DeadLetter {
     let mut body = Vec::new();
-    if let Some(row) = row {
-        write_row(batch, row, &mut body);
-    }
+    write_row(batch, row, &mut body);
     DeadLetter {
         input: String::new(),
-        origin: rejected.origin,
-        time: row.map_or(now, |row| batch.times[row]),
+        origin: batch.row_id(row),
+        time: batch.times[row],
         recorded: now,
         step: format!("output {output}"),
-        reason: rejected.reason,
+        reason,
         model: String::new(),
         body,
     }

@@ -26,6 +26,7 @@ mod start;
 mod versions;
 
 pub use functions::built_in as built_in_function;
+pub use outputs::cosmos as cosmos_settings;
 pub use start::Settings;
 
 use std::path::{Path, PathBuf};

@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
+use tokio::runtime::Handle;
+
 use crate::fault::Fault;
-use crate::job::{OutputTarget, Project};
+use crate::job::{CosmosLogin, OutputErrorPolicy, OutputSettings, OutputTarget, Project};
+use crate::query::Plan;
+use crate::sink::cosmos::{CosmosSettings, CosmosSink, ErrorPolicy, Login};
 use crate::sink::feed::{BreakdownSettings, PageSettings, PredictionSettings};
 use crate::sink::{JsonLines, Sink};
+use crate::store::Store;
 
 /// Where the rows of one output go.
 #[derive(Debug)]
@@ -25,22 +30,72 @@ pub(super) struct Output {
     pub(super) target: Target,
 }
 
-/// Opens the outputs that the query names, in its order.
+/// The variable with the key of the Cosmos DB account; it comes before the one in the project's file.
+const COSMOS_KEY: &str = "TAMIS_COSMOS_KEY";
+
+/// Opens the outputs that the query names, in its order; must be called within the async runtime.
 ///
 /// # Errors
 /// When one cannot be reached or its settings cannot be used.
-pub(super) fn open(project: &Project, names: &[String], data_dir: &Path) -> Result<Vec<Output>, Fault> {
+pub(super) fn open(project: &Project, plan: &Plan, names: &[String], data_dir: &Path, store: &Store) -> Result<Vec<Output>, Fault> {
     let open = |name: &String| {
         let settings = project.output(name).ok_or_else(|| Fault::internal(format!("output '{name}' has no settings")))?;
         let target = match &settings.target {
             OutputTarget::Store => Target::Store,
             OutputTarget::Feed(_) => Target::Feed,
-            OutputTarget::JsonLines { path } => Target::Sink(Box::new(JsonLines::open(&data_dir.join(path))?)),
-            OutputTarget::Cosmos(_) => return Err(Fault::internal("Cosmos DB is not linked in").at(name.as_str())),
+            OutputTarget::JsonLines { path } => {
+                let mark = store.state(&mark_key(&settings.name))?;
+                Target::Sink(Box::new(JsonLines::open(&data_dir.join(path), mark.as_deref())?))
+            }
+            OutputTarget::Cosmos(_) => {
+                let cosmos = cosmos(project, settings)?.ok_or_else(|| Fault::internal("not a Cosmos DB output").at(name.as_str()))?;
+                Target::Sink(Box::new(CosmosSink::open(&cosmos, &plan.columns_into(name), &Handle::current())?))
+            }
         };
         Ok(Output { name: settings.name.clone(), target })
     };
     names.iter().map(open).collect()
+}
+
+/// The state's key for where an output stands.
+pub(super) fn mark_key(output: &str) -> String {
+    format!("output/{output}")
+}
+
+/// How an output reaches Cosmos DB; `None` when it goes elsewhere.
+///
+/// # Errors
+/// When there is no key to log in with.
+pub fn cosmos(project: &Project, output: &OutputSettings) -> Result<Option<CosmosSettings>, Fault> {
+    let OutputTarget::Cosmos(cosmos) = &output.target else { return Ok(None) };
+    let login = match &cosmos.login {
+        CosmosLogin::EntraId => Login::EntraId,
+        CosmosLogin::Key(in_file) => {
+            let from_environment = std::env::var(COSMOS_KEY).ok().filter(|key| !key.trim().is_empty());
+            let key = from_environment.or_else(|| in_file.clone()).ok_or_else(|| {
+                Fault::job(format!(
+                    "there is no key for Cosmos DB; set {COSMOS_KEY}, or DocumentDbProperties.AccountKey in the file, or AuthenticationMode 'Msi' to log in with Entra ID"
+                ))
+                .at(format!("{}: output '{}'", cosmos.file, output.name))
+            })?;
+            Login::key(key.trim())
+        }
+    };
+    Ok(Some(CosmosSettings {
+        output: output.name.clone(),
+        file: cosmos.file.clone(),
+        endpoint: cosmos.endpoint.clone(),
+        login,
+        database: cosmos.database.clone(),
+        container: cosmos.container.clone(),
+        partition_key: cosmos.partition_key.clone(),
+        document_id: cosmos.document_id.clone(),
+        policy: match project.config.output_error_policy {
+            OutputErrorPolicy::Retry => ErrorPolicy::Retry,
+            OutputErrorPolicy::Drop => ErrorPolicy::Drop,
+            OutputErrorPolicy::Stop => ErrorPolicy::Stop,
+        },
+    }))
 }
 
 /// What the live page shows: the `Page` block of the first feed output that has one. Without one, it counts the rows of

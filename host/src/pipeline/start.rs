@@ -17,7 +17,7 @@ use crate::store::{Checkpoint, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::udf::{Function, Limits, Sandbox};
 
-use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, model_state, sink_state};
+use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, model_state};
 use super::compute::{Compute, Unit};
 use super::functions::{CallSettings, Calls};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
@@ -78,14 +78,7 @@ impl Job {
         {
             tracing::warn!("The query or its partitions have changed since the last start: open windows and joins begin anew.");
         }
-        let mut outputs = outputs::open(&project, &engine.plan().outputs, &settings.data_dir)?;
-        for output in &mut outputs {
-            if let (outputs::Target::Sink(sink), Some(saved)) = (&mut output.target, store.state(&sink_state(&output.name))?)
-                && let Ok(position) = <[u8; 8]>::try_from(saved.as_slice())
-            {
-                sink.resume(u64::from_be_bytes(position))?;
-            }
-        }
+        let outputs = outputs::open(&project, engine.plan(), &settings.data_dir, &store)?;
         let feed = match store.state(PAGE_STATE)? {
             Some(saved) => Feed::restore(page, &saved)?,
             None => Feed::new(page)?,

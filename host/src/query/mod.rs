@@ -22,6 +22,7 @@ mod compile;
 mod diagnostic;
 mod expression;
 mod functions;
+mod known;
 mod like;
 mod metadata;
 mod operate;

@@ -180,6 +180,19 @@ fn several_statements_share_steps_and_read_only_what_they_need() {
 }
 
 #[test]
+fn the_columns_of_an_output_are_known_where_the_script_fixes_them() {
+    let plan = compiled(
+        "WITH Some AS (SELECT id, amount AS paid FROM payments)
+         SELECT *, 1 AS one INTO store FROM Some
+         SELECT * INTO STORE FROM history
+         SELECT COUNT(*) AS n INTO page FROM Some GROUP BY TumblingWindow(second, 5)",
+    );
+    assert_eq!(plan.columns_into("store"), [["id", "paid", "one"]], "those of history's events are not");
+    assert_eq!(plan.columns_into("Page"), [["n"]]);
+    assert_eq!(plan.columns_into("nowhere"), Vec::<Vec<String>>::new());
+}
+
+#[test]
 fn errors_point_at_the_place_and_say_what_to_do() {
     insta::assert_snapshot!(refused("WITH d AS (SELECT id, amuont FROM payments)\nSELECT id, amount INTO store FROM d"), @"");
     insta::assert_snapshot!(refused("SELECT prediction(payments) INTO stoer FROM paiments"), @"");

@@ -17,29 +17,30 @@ mod json_lines;
 pub use json_lines::JsonLines;
 
 use crate::batch::{Batch, DocumentKeys};
-use crate::fault::{Fault, Rejected};
+use crate::fault::Fault;
+
+/// A row that an output can never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place in the batch.
+    pub row: usize,
+    /// Why, in words that name the column.
+    pub reason: String,
+}
 
 /// An output.
 pub trait Sink: Send + std::fmt::Debug {
-    /// Takes the rows of a batch. A row that this output can never take is answered as rejected, and the others are taken.
-    /// A fault with [`crate::fault::Retry::Never`] stops the job; the sink itself retries what may pass.
-    fn write(&mut self, batch: &Batch, keys: &DocumentKeys) -> Result<Vec<Rejected>, Fault>;
+    /// Takes the rows of a batch. Rows that this output can never take are answered, ascending, and the others are taken.
+    /// A fault with [`crate::fault::Retry::Never`] stops the job; after any other, the same batch is brought again, later
+    /// each time, until it is taken or the job is asked to stop.
+    fn write(&mut self, batch: &Batch, keys: &DocumentKeys) -> Result<Vec<Refused>, Fault>;
 
     /// Returns when everything taken so far is durable.
     fn flush(&mut self) -> Result<(), Fault>;
 
-    /// How far it is written, after [`Sink::flush`], where rows that come again after a crash would be there twice. It is kept
-    /// with the checkpoint, and [`Sink::resume`] gets it at the next start.
-    fn position(&self) -> Option<u64> {
+    /// Where the output stands after a flush. It is kept with the checkpoint, in one transaction, and handed back when the
+    /// output is opened again, so that what was written behind the checkpoint can be taken back. `None`: it need not be.
+    fn mark(&self) -> Option<Vec<u8>> {
         None
-    }
-
-    /// Forgets what was written behind a position.
-    ///
-    /// # Errors
-    /// A [`Fault`] when it cannot.
-    fn resume(&mut self, position: u64) -> Result<(), Fault> {
-        let _nothing_to_forget = position;
-        Ok(())
     }
 }
