@@ -37,7 +37,7 @@ const COSMOS_KEY: &str = "TAMIS_COSMOS_KEY";
 ///
 /// # Errors
 /// When one cannot be reached or its settings cannot be used.
-pub(super) fn open(project: &Project, plan: &Plan, names: &[String], data_dir: &Path, store: &Store) -> Result<Vec<Output>, Fault> {
+pub(super) fn open(project: &Project, plan: &Plan, data_dir: &Path, store: &Store) -> Result<Vec<Output>, Fault> {
     let open = |name: &String| {
         let settings = project.output(name).ok_or_else(|| Fault::internal(format!("output '{name}' has no settings")))?;
         let target = match &settings.target {
@@ -54,7 +54,7 @@ pub(super) fn open(project: &Project, plan: &Plan, names: &[String], data_dir: &
         };
         Ok(Output { name: settings.name.clone(), target })
     };
-    names.iter().map(open).collect()
+    plan.outputs.iter().map(open).collect()
 }
 
 /// The state's key for where an output stands.
