@@ -5,20 +5,19 @@
 //!
 //! - [`start`](Job::start): a project becomes a running job, or a fault that names file and line
 //! - `reader`: one partition of one input
-//! - `stamp`: the time of each row
-//! - `graph`: the query's steps and windows
+//! - [`engine`]: the running query; `operators`: stateful steps that join the query with another room
 //! - `functions`: `udf.…` calls, answered by the sandbox
 //! - `outputs`: what each `INTO` opens
 //! - `measure`: the metrics' names
 
 mod commit;
 mod compute;
+pub mod engine;
 mod functions;
-mod graph;
 mod measure;
+pub mod operators;
 mod outputs;
 mod reader;
-mod stamp;
 mod start;
 
 pub use functions::built_in as built_in_function;

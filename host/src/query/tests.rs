@@ -24,7 +24,7 @@ impl Functions for Double {
             _ => Value::Null,
         });
         let rejected = (0..rows).filter(|row| column.is_null(*row)).map(|row| (row, "no amount".to_owned())).collect();
-        Ok(Called { column: Column::from_values(doubled), rejected })
+        Ok(Called { column: Column::from_values(doubled), rejected, failed: Vec::new() })
     }
 }
 
@@ -40,7 +40,8 @@ fn catalog() -> Catalog {
     Catalog {
         inputs: vec!["payments".into(), "history".into()],
         outputs: Some(vec!["store".into(), "page".into()]),
-        functions: vec![FunctionInfo { name: "prediction".into(), columns: Some(columns), returns: tamis_frame::Type::BigInt }],
+        functions: vec![FunctionInfo { name: "prediction".into(), columns: Some(columns), returns: Some(tamis_frame::Type::BigInt) }],
+        aggregates: Vec::new(),
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn group_key(columns: &[Column], row: usize, out: &mut Vec<u8>) {
 
 fn group_value(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Null => out.push(NULL),
+        Value::Null | Value::Missing => out.push(NULL),
         Value::Bit(bit) => out.extend_from_slice(&[BIT, u8::from(*bit)]),
         Value::BigInt(number) => word(INTEGER, number.to_le_bytes(), out),
         Value::Float(number) => match whole(*number) {
@@ -116,7 +116,7 @@ pub(super) fn equality_key(columns: &[Column], row: usize, out: &mut Vec<u8>) ->
                 Value::Bit(value) => number(f64::from(u8::from(*value)), out),
                 Value::DateTime(value) => moment(value.0, out),
                 Value::Text(value) => known_text(value, out),
-                Value::Null | Value::Record(_) | Value::Array(_) => false,
+                Value::Null | Value::Missing | Value::Record(_) | Value::Array(_) => false,
             },
         }
     })

@@ -41,7 +41,7 @@ fn holds(column: &Column) -> Vec<bool> {
 /// The order of two values: null is the least, numbers are compared by value, and values of different kinds by kind.
 fn order(left: &Value, right: &Value) -> Ordering {
     let kind = |value: &Value| match value {
-        Value::Null => 0,
+        Value::Null | Value::Missing => 0,
         Value::Bit(_) => 1,
         Value::BigInt(_) | Value::Float(_) => 2,
         Value::DateTime(_) => 3,
