@@ -5,11 +5,13 @@
 //!
 //! - [`start`](Job::start): a project becomes a running job, or a fault that names file and line
 //! - `reader`: one partition of one input
+//! - [`bounded`]: a query over finished inputs
 //! - [`engine`]: the running query; `operators`: stateful steps that join the query with another room
 //! - `functions`: `udf.…` calls, answered by the sandbox
 //! - `outputs`: what each `INTO` opens
 //! - `measure`: the metrics' names
 
+pub mod bounded;
 mod commit;
 mod compute;
 pub mod engine;
