@@ -89,10 +89,11 @@ pub struct WindowGroups {
 }
 
 impl WindowedStep {
-    /// A step over one window, without WHERE, HAVING and function calls.
-    pub fn new(window: WindowForm, keys: Vec<Expression>, aggregates: Vec<AggregateSpec>, items: Vec<(Arc<str>, Expression)>) -> Self {
-        let windows = vec![(None, window)];
-        Self { filter: Filter::default(), calls: Vec::new(), windows, keys, aggregates, having: None, items }
+    /// A step over one window, without WHERE, HAVING and function calls, that gives its keys and aggregates.
+    pub fn new(window: WindowForm, keys: Vec<Expression>, aggregates: Vec<AggregateSpec>) -> Self {
+        let names = (0..keys.len()).map(key_name).chain((0..aggregates.len()).map(aggregate_name)).chain([WINDOW_NAME.into()]);
+        let items = names.map(|name: Arc<str>| (Arc::clone(&name), Expression::Column(name, Vec::new()))).collect();
+        Self { filter: Filter::default(), calls: Vec::new(), windows: vec![(None, window)], keys, aggregates, having: None, items }
     }
 
     /// Its windows.
@@ -195,7 +196,7 @@ mod tests {
         let items = [("id", "#window"), ("card", "#key0"), ("n", "#aggregate0")].map(|(name, inner)| (name.into(), column(inner)));
         let items = items.into_iter().chain([("until".into(), Expression::Timestamp)]).collect();
         let step =
-            WindowedStep { windows, having: Some(more_than_one), ..WindowedStep::new(WindowForm::Snapshot, Vec::new(), Vec::new(), items) };
+            WindowedStep { windows, having: Some(more_than_one), items, ..WindowedStep::new(WindowForm::Snapshot, Vec::new(), Vec::new()) };
         let groups = WindowGroups {
             times: [5, 6, 7].map(Timestamp).to_vec(),
             windows: vec![0, 1, 1],
