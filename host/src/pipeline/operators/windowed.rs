@@ -67,10 +67,8 @@ impl Windowed {
             step: self.name.clone(),
             reason,
         }));
-        let taken = |columns: Vec<Column>| columns.into_iter().map(|column| column.take(&keep)).collect::<Vec<_>>();
-        rows.keys = taken(rows.keys);
-        rows.partition_keys = rows.partition_keys.into_iter().map(taken).collect();
-        rows.arguments = rows.arguments.into_iter().map(taken).collect();
+        let columns = rows.partition_keys.iter_mut().chain(&mut rows.arguments).chain([&mut rows.keys]);
+        columns.flatten().for_each(|column| *column = column.take(&keep));
         rows.batch = rows.batch.take(&keep);
         Ok(rows)
     }
