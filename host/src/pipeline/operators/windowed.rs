@@ -35,7 +35,7 @@ pub struct Windowed {
 impl Windowed {
     /// The step without rows. `name` is what dead letters call it.
     pub fn new(step: WindowedStep, name: impl Into<String>, on_fault: RowFaults) -> Self {
-        let kinds = step.windows().map(kind).collect::<Vec<_>>();
+        let kinds = step.windows().map(window_kind).collect::<Vec<_>>();
         let accumulators = step.aggregates().iter().map(|spec| Box::new(Kept(aggregator(spec))) as Box<dyn Accumulator>).collect();
         let windows = Windows::new(kinds, step.keys(), accumulators);
         let checks = step.aggregates().iter().map(aggregator).collect();
@@ -67,10 +67,8 @@ impl Windowed {
             step: self.name.clone(),
             reason,
         }));
-        let taken = |columns: Vec<Column>| columns.into_iter().map(|column| column.take(&keep)).collect::<Vec<_>>();
-        rows.keys = taken(rows.keys);
-        rows.partition_keys = rows.partition_keys.into_iter().map(taken).collect();
-        rows.arguments = rows.arguments.into_iter().map(taken).collect();
+        let columns = rows.partition_keys.iter_mut().chain(&mut rows.arguments).chain([&mut rows.keys]);
+        columns.flatten().for_each(|column| *column = column.take(&keep));
         rows.batch = rows.batch.take(&keep);
         Ok(rows)
     }
@@ -141,7 +139,8 @@ impl Operate for Windowed {
     }
 }
 
-fn kind(form: &WindowForm) -> WindowKind {
+/// The query's window as the window room has it.
+pub fn window_kind(form: &WindowForm) -> WindowKind {
     match form {
         WindowForm::Hopping { size, hop, offset } => WindowKind::Hopping { size: *size, hop: *hop, offset: *offset },
         WindowForm::Sliding { size } => WindowKind::Sliding { size: *size },
