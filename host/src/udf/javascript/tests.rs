@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::udf::Input;
 
 fn script(text: &str, returns: Option<&str>) -> Script {
-    Script { name: "f".into(), file: "Functions/f.js".into(), text: text.into(), returns: returns.map(str::to_owned) }
+    Script::new("f", "Functions/f.js", text, returns.map(str::to_owned))
 }
 
 fn scalar(text: &str) -> Scalar {
@@ -145,6 +145,13 @@ fn the_function_is_found_as_the_tools_write_it() {
     ] {
         assert_eq!(one(text, &Value::BigInt(41)), Ok(Value::BigInt(42)), "{text}");
     }
+}
+
+#[test]
+fn functions_beside_main_are_told() {
+    let helpers = |text: &str| script(text, None).check(Kind::Scalar, &ScriptLimits::default()).unwrap().helpers.clone();
+    assert_eq!(helpers("function a() {} function main() { return a(); } const b = () => 1; var c = function () {};"), ["a", "c"]);
+    assert!(helpers("function main() { function inner() {} return inner(); }").is_empty());
 }
 
 #[test]
