@@ -12,7 +12,7 @@
 
 use std::fmt::Write;
 
-use super::{Batch, Origin, write_value};
+use super::{Batch, Origin, RowId, write_value};
 use crate::time::Timestamp;
 
 const EVENT: u8 = 1;
@@ -40,6 +40,11 @@ impl DocumentKeys {
                 head.extend_from_slice(&input.to_be_bytes());
                 head.extend_from_slice(&partition.to_be_bytes());
                 Self::build(&head, offsets.iter().map(|offset| offset.to_be_bytes()))
+            }
+            Origin::Several(rows) => {
+                let mut head = vec![EVENT];
+                head.extend_from_slice(&branch.to_be_bytes());
+                Self::build(&head, rows.iter().map(|(input, id)| event(*input, *id)))
             }
             Origin::Derived => {
                 let mut head = vec![DERIVED];
@@ -122,6 +127,15 @@ impl DocumentKeys {
     }
 }
 
+/// What stands behind the branch in the key of an event's row.
+fn event(input: usize, id: RowId) -> [u8; 14] {
+    let mut identity = [0; 14];
+    identity[..2].copy_from_slice(&u16::try_from(input).unwrap_or(u16::MAX).to_be_bytes());
+    identity[2..6].copy_from_slice(&id.partition.to_be_bytes());
+    identity[6..].copy_from_slice(&id.offset.to_be_bytes());
+    identity
+}
+
 /// A key as text; bytes that are no key are written in hexadecimal.
 pub fn key_text(key: &[u8]) -> String {
     fn number(bytes: &[u8]) -> u64 {
@@ -183,6 +197,16 @@ mod tests {
         let whole = DocumentKeys::of(&batch(Origin::Events { input: 0, partition: 0, offsets: vec![1, 2, 2, 3].into() }, vec![0; 4]), 0);
         let part = DocumentKeys::of(&batch(Origin::Events { input: 0, partition: 0, offsets: vec![2, 2, 3].into() }, vec![0; 3]), 0);
         assert!((0..3).all(|row| part.get(row) == whole.get(row + 1)));
+    }
+
+    #[test]
+    fn a_key_is_the_same_among_rows_of_other_partitions() {
+        let ids = [(0, 1, 7), (1, 3, 7), (1, 3, 7), (0, 1, 4)].map(|(input, partition, offset)| (input, RowId { partition, offset }));
+        let mixed = Origin::Several(ids.into());
+        let keys = DocumentKeys::of(&batch(mixed, vec![0; 4]), 2);
+        let alone = DocumentKeys::of(&batch(Origin::Events { input: 1, partition: 3, offsets: vec![7, 7].into() }, vec![0; 2]), 2);
+        assert_eq!([keys.get(1), keys.get(2)], [alone.get(0), alone.get(1)]);
+        assert_eq!(keys.text(3), "2-0-1-4-0");
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub trait Operate: fmt::Debug + Send {
     /// A [`Fault`] that stops the job.
     fn advance(&mut self, watermark: Timestamp, context: &mut Context<'_>) -> Result<Vec<Batch>, Fault>;
 
+    /// Up to which time all results are out after `advance(watermark)`; later results have later times. What reads this operator
+    /// advances to here. A left join or a pattern may still wait for what decides about a row whose result has an earlier time.
+    fn settled(&self, watermark: Timestamp) -> Timestamp {
+        watermark
+    }
+
     /// The whole state, so that [`Operate::restore`] on a new operator of the same step goes on exactly from here.
     ///
     /// # Errors

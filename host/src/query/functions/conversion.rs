@@ -72,6 +72,7 @@ fn to_float(value: &Value) -> Option<Value> {
 /// A record or an array becomes its JSON.
 pub(super) fn to_text(value: &Value) -> Option<Value> {
     Some(match value {
+        Value::Missing => Value::Null,
         Value::Null | Value::Text(_) => value.clone(),
         Value::Bit(value) => Value::Text(if *value { "true" } else { "false" }.into()),
         Value::BigInt(value) => Value::Text(value.to_string().into()),

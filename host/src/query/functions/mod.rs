@@ -51,6 +51,11 @@ impl Builtin {
         self
     }
 
+    /// Whether both are the same: casts to different types share a name.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.name == other.name && std::ptr::fn_addr_eq(self.run, other.run)
+    }
+
     /// One value from the values of the arguments.
     #[cfg(test)]
     pub(super) fn of(&self, values: &[Value]) -> Result<Value, String> {

@@ -94,7 +94,7 @@ impl<'js, 's, 'a> Values<'js, 's, 'a> {
         let caught = |error| self.scope.caught(error);
         let ctx = || self.scope.ctx.clone();
         Ok(match value {
-            Value::Null => Js::new_null(ctx()),
+            Value::Null | Value::Missing => Js::new_null(ctx()),
             Value::Bit(value) => Js::new_bool(ctx(), *value),
             Value::BigInt(value) => self.integer(*value),
             Value::Float(value) => Js::new_float(ctx(), *value),

@@ -1,0 +1,5 @@
+//! Stateful operators that join the query with another room.
+
+mod windowed;
+
+pub use windowed::{RowFaults, Windowed};

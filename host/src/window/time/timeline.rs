@@ -1,0 +1,252 @@
+//! The timeline of one input: the time of each row, and the watermark of each partition.
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::{Policies, Verdict, after, before};
+use super::substreams::Substreams;
+use crate::batch::{Batch, Column, RowId};
+use crate::fault::{Fault, Rejected};
+use crate::time::{TICKS_PER_SECOND, Timestamp};
+use crate::window::keys::encode_key;
+
+/// Where the rows of an input have their time from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeSource {
+    /// Arrival. No policy applies.
+    Arrival,
+    /// `TIMESTAMP BY`.
+    Event,
+    /// `TIMESTAMP BY … OVER key`: a timeline for each value of the key.
+    EventOverKey,
+}
+
+/// Rows of one partition in the order of their arrival.
+#[derive(Debug)]
+pub struct Arrived<'a> {
+    /// The rows; their times are their arrival times.
+    pub batch: Batch,
+    /// What `TIMESTAMP BY` says of each row; `None` where the value is missing or is not a time. Empty for [`TimeSource::Arrival`].
+    pub events: &'a [Option<Timestamp>],
+    /// The key columns of `OVER`.
+    pub keys: &'a [Column],
+}
+
+/// Rows with their final times.
+#[derive(Debug)]
+pub struct Stamped {
+    /// The rows that go on; they are not sorted.
+    pub batch: Batch,
+    /// The rows that do not, with the reason.
+    pub rejected: Vec<Rejected>,
+    /// How many were early; they were dropped.
+    pub early: u64,
+    /// How many were late, adjusted or dropped.
+    pub late: u64,
+    /// How many were out of order, adjusted or dropped.
+    pub out_of_order: u64,
+}
+
+/// What happened to one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The event.
+    pub id: Option<RowId>,
+    /// When it arrived.
+    pub arrival: Timestamp,
+    /// What `TIMESTAMP BY` said; `None` without it, or without a time.
+    pub event: Option<Timestamp>,
+    /// Its final time, `System.Timestamp()`; `None`: it was dropped.
+    pub time: Option<Timestamp>,
+    /// What the checks found.
+    pub verdict: Verdict,
+    /// The watermark after it, of its partition or, with OVER, of its key: an event before it is out of order.
+    pub watermark: Timestamp,
+}
+
+/// The timeline of one input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Timeline {
+    policies: Policies,
+    source: TimeSource,
+    partitions: Vec<Partition>,
+}
+
+/// What is known of one partition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Partition {
+    /// Events before it are out of order. It never goes back.
+    watermark: Timestamp,
+    /// The newest arrival; `None` before the first event.
+    arrival: Option<Timestamp>,
+    /// What the clock said when the last event was seen; before the first one: at the start.
+    seen: Timestamp,
+    finished: bool,
+    substreams: Substreams,
+}
+
+const STEP: &str = "event ordering";
+const NO_TIME: &str = "InputEventTimestampNotFound: the TIMESTAMP BY value is missing or is not a time";
+const NO_KEY: &str = "InputEventTimestampByOverValueNotFound: the value of TIMESTAMP BY … OVER is missing";
+
+/// By arrival time nobody waits for late events, but an event that is on its way into the log must not come behind the clock.
+const IDLE_BY_ARRIVAL: i64 = 5 * TICKS_PER_SECOND;
+
+impl Timeline {
+    /// A timeline for so many partitions that starts when the clock says `now`.
+    pub fn new(policies: Policies, source: TimeSource, partitions: usize, now: Timestamp) -> Self {
+        let fresh = Partition { watermark: Timestamp::MIN, arrival: None, seen: now, finished: false, substreams: Substreams::default() };
+        Self { policies, source, partitions: vec![fresh; partitions] }
+    }
+
+    /// Gives rows of a partition their final times, and moves the watermark. `now` is what the clock says; with `explain`, what
+    /// happened to each row is appended there.
+    ///
+    /// # Errors
+    /// A [`Fault`] of this program: no such partition, or columns of other lengths.
+    pub fn stamp(
+        &mut self,
+        partition: usize,
+        rows: Arrived<'_>,
+        now: Timestamp,
+        mut explain: Option<&mut Vec<Explained>>,
+    ) -> Result<Stamped, Fault> {
+        let Arrived { batch, events, keys } = rows;
+        let by_event = self.source != TimeSource::Arrival;
+        if by_event && events.len() != batch.rows() || keys.iter().any(|key| key.len() != batch.rows()) {
+            return Err(Fault::internal(format!("{} event times and keys for {} rows", events.len(), batch.rows())));
+        }
+        let (policies, source) = (self.policies, self.source);
+        let state = self.partitions.get_mut(partition).ok_or_else(|| Fault::internal(format!("there is no partition {partition}")))?;
+        let mut times = Vec::with_capacity(batch.rows());
+        let mut keep = Vec::with_capacity(batch.rows());
+        let mut out = Stamped { batch, rejected: Vec::new(), early: 0, late: 0, out_of_order: 0 };
+        let mut key = Vec::new();
+        for row in 0..out.batch.rows() {
+            let arrival = out.batch.times[row];
+            let id = out.batch.row_id(row);
+            state.arrive(arrival, now);
+            let event = if by_event { events[row] } else { None };
+            let (time, verdict, watermark) = match (source, event) {
+                (TimeSource::Arrival, _) => {
+                    let time = arrival.max(state.watermark);
+                    state.watermark = time;
+                    (time, Verdict::default(), time)
+                }
+                (_, None) => {
+                    out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason: NO_TIME.to_owned() });
+                    explain_drop(&mut explain, id, arrival, state.watermark);
+                    continue;
+                }
+                (TimeSource::Event, Some(event)) => {
+                    let (time, verdict) = policies.judge(event, arrival, state.watermark);
+                    if verdict.dropped {
+                        let reason = verdict.reason(event, arrival, state.watermark, &policies);
+                        out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason });
+                    } else {
+                        state.watermark = state.watermark.max(before(time, policies.out_of_order));
+                    }
+                    (time, verdict, state.watermark)
+                }
+                (TimeSource::EventOverKey, Some(event)) => {
+                    if keys.iter().any(|key| key.is_null(row)) {
+                        out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason: NO_KEY.to_owned() });
+                        explain_drop(&mut explain, id, arrival, state.watermark);
+                        continue;
+                    }
+                    encode_key(keys, row, &mut key);
+                    if let (Some(late), Some(newest)) = (policies.late, state.arrival) {
+                        state.watermark = state.watermark.max(before(newest, late));
+                    }
+                    let own = state.substreams.newest(&key).map_or(Timestamp::MIN, |newest| before(newest, policies.out_of_order));
+                    // Idle time may have carried the partition beyond what has arrived: nothing may come before that.
+                    let own = own.max(state.watermark);
+                    let (time, verdict) = policies.judge(event, arrival, own);
+                    if verdict.dropped {
+                        let reason = verdict.reason(event, arrival, own, &policies);
+                        out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason });
+                        (time, verdict, own)
+                    } else {
+                        state.substreams.observe(&key, time, policies.out_of_order, state.watermark);
+                        (time, verdict, own.max(before(time, policies.out_of_order)))
+                    }
+                }
+            };
+            out.early += u64::from(verdict.early);
+            out.late += u64::from(verdict.late);
+            out.out_of_order += u64::from(verdict.out_of_order);
+            let time = (!verdict.dropped).then_some(time);
+            if let Some(explain) = &mut explain {
+                explain.push(Explained { id, arrival, event, time, verdict, watermark });
+            }
+            if let Some(time) = time {
+                keep.push(row as u32);
+                times.push(time);
+            }
+        }
+        if keep.len() < out.batch.rows() {
+            out.batch = out.batch.take(&keep);
+        }
+        out.batch.times = times.into();
+        Ok(out)
+    }
+
+    /// No event has come from a partition: its watermark follows the clock. The arrival time of the next event is estimated as
+    /// that of the last one and the time that has passed since; it is not waited for events that are later than tolerated.
+    pub fn idle(&mut self, partition: usize, now: Timestamp) {
+        let wait = match self.source {
+            TimeSource::Arrival => Some(self.policies.late.unwrap_or(IDLE_BY_ARRIVAL)),
+            TimeSource::Event | TimeSource::EventOverKey => self.policies.late,
+        };
+        if let (Some(wait), Some(state)) = (wait, self.partitions.get_mut(partition)) {
+            let passed = now.0.saturating_sub(state.seen.0).max(0);
+            let estimated = after(state.arrival.unwrap_or(state.seen), passed);
+            state.watermark = state.watermark.max(before(estimated, wait));
+        }
+    }
+
+    /// How many partitions it has.
+    pub fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// A partition has no more events.
+    pub fn finish(&mut self, partition: usize) {
+        if let Some(state) = self.partitions.get_mut(partition) {
+            state.finished = true;
+        }
+    }
+
+    /// The watermark of a partition as [`advance`](crate::window::Windows::advance) takes it: every row with a time at or before
+    /// it has come. An event at the documented watermark itself is in order, so this is one tick less.
+    pub fn watermark_of(&self, partition: usize) -> Timestamp {
+        self.partitions.get(partition).map_or(Timestamp::MIN, Partition::reached)
+    }
+
+    #[cfg(test)]
+    pub(super) fn known_keys(&self) -> usize {
+        self.partitions.iter().map(|state| state.substreams.known()).sum()
+    }
+
+    /// The same over all partitions: the least.
+    pub fn watermark(&self) -> Timestamp {
+        self.partitions.iter().map(Partition::reached).min().unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Partition {
+    fn arrive(&mut self, arrival: Timestamp, now: Timestamp) {
+        self.arrival = Some(self.arrival.map_or(arrival, |newest| newest.max(arrival)));
+        self.seen = now;
+    }
+
+    fn reached(&self) -> Timestamp {
+        if self.finished { Timestamp::MAX } else { before(self.watermark, 1) }
+    }
+}
+
+fn explain_drop(explain: &mut Option<&mut Vec<Explained>>, id: Option<RowId>, arrival: Timestamp, watermark: Timestamp) {
+    if let Some(explain) = explain {
+        let verdict = Verdict { dropped: true, ..Verdict::default() };
+        explain.push(Explained { id, arrival, event: None, time: None, verdict, watermark });
+    }
+}
