@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, CastKind, Expr, Ident, InTarget, Spanned, UnaryOperator};
+use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, CastKind, Expr, Ident, InTarget, ObjectNamePart, Spanned, UnaryOperator};
 
 use super::constant;
 use super::scope::Meaning;
@@ -196,14 +196,28 @@ impl Binder<'_> {
     }
 
     fn path(&mut self, root: &Expr, chain: &[AccessExpr], clause: Clause, whole: &Expr) -> Bound {
+        let mut root = root.clone();
         let mut names: Vec<Ident> = Vec::new();
         for access in chain {
             match access {
                 AccessExpr::Dot(Expr::Identifier(ident)) => names.push(ident.clone()),
+                // `udf.f(x).field`: the parser takes `udf` for a column and `f(x)` for a step of the path.
+                AccessExpr::Dot(Expr::Function(function)) => {
+                    let before = match &root {
+                        Expr::Identifier(ident) => std::slice::from_ref(ident),
+                        Expr::CompoundIdentifier(parts) => parts.as_slice(),
+                        _ => return Err(unknown_form(whole)),
+                    };
+                    let mut function = function.clone();
+                    let parts = before.iter().chain(&names).cloned().map(ObjectNamePart::Identifier);
+                    function.name.0 = parts.chain(std::mem::take(&mut function.name.0)).collect();
+                    names.clear();
+                    root = Expr::Function(function);
+                }
                 _ => return Err(unknown_form(whole).help("an element of an array is GetArrayElement(array, index)")),
             }
         }
-        match root {
+        match &root {
             Expr::Identifier(ident) => self.name(&[std::slice::from_ref(ident), &names].concat(), clause),
             Expr::CompoundIdentifier(parts) => self.name(&[parts.as_slice(), &names].concat(), clause),
             Expr::Function(function) if constant::name_parts(function) == ["SYSTEM", "WINDOW"] => {
@@ -214,7 +228,7 @@ impl Binder<'_> {
                 Ok(Expression::column(WINDOW_NAME))
             }
             _ => {
-                let inner = self.expr(root, clause)?;
+                let inner = self.expr(&root, clause)?;
                 Ok(names.iter().fold(inner, |inner, name| Expression::Field(Box::new(inner), name.value.as_str().into())))
             }
         }

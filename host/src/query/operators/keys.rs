@@ -9,7 +9,7 @@ use crate::batch::{Column, Value, write_value};
 /// Numbers for keys: small, given again when a key is let go. Keys come from events, so the hash is seeded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct KeyIndex {
-    by_key: HashMap<Box<[u8]>, u32>,
+    by_key: HashMap<Box<[u8]>, u32, ahash::RandomState>,
     free: Vec<u32>,
     /// Keys looked up since the last sweep.
     looked_up: usize,

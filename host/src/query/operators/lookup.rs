@@ -42,7 +42,7 @@ pub struct Lookup {
 struct Table {
     batch: Batch,
     /// The table's rows by key, in the table's order.
-    by_key: HashMap<Box<[u8]>, Vec<u32>>,
+    by_key: HashMap<Box<[u8]>, Vec<u32>, ahash::RandomState>,
     all: Vec<u32>,
 }
 
@@ -138,7 +138,7 @@ impl Table {
     fn new(spec: &LookupSpec, batch: &Batch) -> Result<Self, Fault> {
         let batch = Qualifier::new(Some(Arc::clone(&spec.right))).qualify(batch);
         let keys = spec.keys.iter().map(|(_, right)| right.evaluate(&batch)).collect::<Result<Vec<_>, _>>()?;
-        let mut by_key: HashMap<Box<[u8]>, Vec<u32>> = HashMap::new();
+        let mut by_key: HashMap<Box<[u8]>, Vec<u32>, ahash::RandomState> = HashMap::default();
         let mut key = Vec::new();
         for row in 0..batch.rows() {
             if !keys.is_empty() && equality_key(&keys, row, &mut key) {

@@ -93,13 +93,12 @@ fn merged(mut parts: Vec<(u64, Batch)>) -> Option<Batch> {
     if parts.len() <= 1 {
         return parts.pop().map(|(_, batch)| batch);
     }
-    // Parts came out by the time of their first row, so most are one after the other and the sort sees runs.
-    let mut picks: Vec<Pick> =
-        parts.iter().enumerate().flat_map(|(part, (_, batch))| (0..batch.rows()).map(move |row| (part, row))).collect();
-    let at = |pick: &Pick| place(&parts[pick.0].1, parts[pick.0].0, pick.1);
-    if !picks.is_sorted_by(|left, right| at(left) <= at(right)) {
-        picks.sort_by_cached_key(at);
-    }
+    // Parts came out by the time of their first row, so most are one after the other, and the sort sees runs.
+    let place_of = |part: usize, row: usize| (place(&parts[part].1, parts[part].0, row), (part, row));
+    let mut places: Vec<(Place, Pick)> =
+        (0..parts.len()).flat_map(|part| (0..parts[part].1.rows()).map(move |row| place_of(part, row))).collect();
+    places.sort_by_key(|(place, _)| *place);
+    let picks: Vec<Pick> = places.into_iter().map(|(_, pick)| pick).collect();
     let mut names = Vec::new();
     parts.iter().for_each(|(_, batch)| add_names(&mut names, &batch.names));
     let batches: Vec<Part<'_>> = parts.iter().map(|(_, batch)| (&*batch.names, &*batch.columns, batch.rows())).collect();

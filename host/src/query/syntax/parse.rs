@@ -109,7 +109,9 @@ impl Reader<'_> {
 
     pub(super) fn expr(&mut self) -> Read<Expr> {
         let start = self.position();
-        if self.peek().token == Token::EOF || (RESERVED.contains(&self.word(0).as_str()) && self.word(0) != "LEFT") {
+        // LEFT(…) and RIGHT(…) are functions.
+        let calls = self.parser.peek_nth_token_ref(1).token == Token::LParen;
+        if self.peek().token == Token::EOF || (RESERVED.contains(&self.word(0).as_str()) && !calls) {
             return Err(self.expected("an expression"));
         }
         match self.parser.parse_expr() {

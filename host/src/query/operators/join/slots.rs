@@ -106,11 +106,7 @@ impl Slots {
             let slot = &mut slots[number];
             drop_before(&mut slot.left, left.saturating_add(1));
             drop_before(&mut slot.right, right.saturating_add(1));
-            let keeps = !(slot.left.is_empty() && slot.right.is_empty());
-            if !keeps {
-                *slot = Slot::default();
-            }
-            keeps
+            !(slot.left.is_empty() && slot.right.is_empty())
         });
     }
 }

@@ -10,7 +10,7 @@ use crate::batch::{Batch, Column, Origin};
 use crate::time::Timestamp;
 
 /// Small chunks are put together up to this many rows.
-const CHUNK_ROWS: usize = 8192;
+const CHUNK_ROWS: usize = 1024;
 
 /// Rows in order of their times, in chunks.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -1,7 +1,6 @@
 //! The left rows of a left join that have no partner yet, and when that is decided.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +19,8 @@ struct Open {
 /// Left rows by the time at which they are decided.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Unmatched {
-    open: BinaryHeap<Reverse<Open>>,
+    /// In order.
+    open: VecDeque<Open>,
     /// Whether each row has a partner, from row number `first` on.
     matched: VecDeque<bool>,
     first: u64,
@@ -29,7 +29,14 @@ pub(super) struct Unmatched {
 impl Unmatched {
     /// Takes the next left row; rows come in the order of their numbers.
     pub(super) fn push(&mut self, row: u64, decided: i64, result: i64) {
-        self.open.push(Reverse(Open { decided, row, result }));
+        // Rows nearly always come in the order in which they are decided, so the place is at the end or near it.
+        let open = Open { decided, row, result };
+        let place = if self.open.back().is_none_or(|last| *last <= open) {
+            self.open.len()
+        } else {
+            self.open.partition_point(|other| *other <= open)
+        };
+        self.open.insert(place, open);
         self.matched.push_back(false);
     }
 
@@ -47,12 +54,12 @@ impl Unmatched {
     /// The rows that have no partner and cannot get one after `watermark`, with the times of their results.
     pub(super) fn decide(&mut self, watermark: Timestamp) -> Vec<(u64, Timestamp)> {
         let mut decided = Vec::new();
-        while let Some(Reverse(open)) = self.open.peek().copied() {
+        while let Some(open) = self.open.front().copied() {
             let has_partner = self.has_partner(open.row);
             if open.decided > watermark.0 && !has_partner {
                 break;
             }
-            self.open.pop();
+            self.open.pop_front();
             if !has_partner {
                 decided.push((open.row, Timestamp(open.result)));
             }
@@ -63,7 +70,7 @@ impl Unmatched {
     /// No later result without a partner has a time at or before this. Asked after [`Unmatched::decide`].
     pub(super) fn settled(&self, watermark: Timestamp, wait: i64) -> Timestamp {
         // Rows that are open are decided in the order of their anchors, and `wait` before that is the least their results can be.
-        let next = self.open.peek().map_or(i64::MAX, |Reverse(open)| open.decided.saturating_sub(wait).saturating_sub(1));
+        let next = self.open.front().map_or(i64::MAX, |open| open.decided.saturating_sub(wait).saturating_sub(1));
         watermark.min(Timestamp(next))
     }
 
