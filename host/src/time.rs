@@ -3,12 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, datetime};
+
 use serde::{Deserialize, Serialize};
 
 /// 100 ns steps of one second.
 pub const TICKS_PER_SECOND: i64 = 10_000_000;
 /// 100 ns steps of one millisecond.
 pub const TICKS_PER_MILLISECOND: i64 = 10_000;
+
+const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 
 /// A moment: 100 ns steps since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -36,9 +41,21 @@ impl Timestamp {
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Some(Self::from_nanos(instant.as_nanosecond()));
         }
-        let civil: jiff::civil::DateTime = text.parse().ok()?;
-        let instant = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
-        Some(Self::from_nanos(instant.as_nanosecond()))
+        // Also the last day of the year 9999, which the library's instants do not reach.
+        text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().ok().map(Self::from_civil)
+    }
+
+    /// From a date and time in UTC.
+    pub fn from_civil(civil: DateTime) -> Self {
+        let days = i64::from(EPOCH.date().duration_until(civil.date()).as_hours() as i32) / 24;
+        let time = civil.time();
+        let seconds = days * 86_400 + i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+        Self(seconds * TICKS_PER_SECOND + i64::from(time.subsec_nanosecond()) / 100)
+    }
+
+    /// The date and time in UTC, in whole seconds; `None` when it is not between the years -9999 and 9999.
+    pub fn civil(self) -> Option<DateTime> {
+        EPOCH.checked_add(SignedDuration::from_secs(self.0.div_euclid(TICKS_PER_SECOND))).ok()
     }
 
     fn from_nanos(nanos: i128) -> Self {
@@ -51,10 +68,13 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.div_euclid(TICKS_PER_SECOND);
         let ticks = self.0.rem_euclid(TICKS_PER_SECOND);
-        let Ok(instant) = jiff::Timestamp::from_second(seconds) else {
-            return f.write_str(if self.0 < 0 { "0001-01-01T00:00:00.0000000Z" } else { "9999-12-31T23:59:59.9999999Z" });
+        let civil = match jiff::Timestamp::from_second(seconds) {
+            Ok(instant) => jiff::tz::TimeZone::UTC.to_datetime(instant),
+            Err(_) => match self.civil() {
+                Some(civil) => civil,
+                None => return f.write_str(if self.0 < 0 { "0001-01-01T00:00:00.0000000Z" } else { "9999-12-31T23:59:59.9999999Z" }),
+            },
         };
-        let civil = jiff::tz::TimeZone::UTC.to_datetime(instant);
         let (date, time) = (civil.date(), civil.time());
         write!(
             f,
@@ -120,5 +140,12 @@ mod tests {
         assert_eq!(Timestamp::parse("2025-03-03T08:15:00"), Timestamp::parse("2025-03-03T08:15:00Z"));
         assert_eq!(Timestamp::parse("2025-03-03T09:15:00+01:00"), Timestamp::parse("2025-03-03T08:15:00Z"));
         assert_eq!(Timestamp::parse("03/03/2025 08:15"), None);
+        for text in
+            ["9999-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00.0000000Z", "1969-12-31T23:59:59.9999999Z", "2024-02-29T12:00:00.5000000Z"]
+        {
+            let moment = Timestamp::parse(text).unwrap();
+            assert_eq!(moment.to_string(), text);
+            assert_eq!(Timestamp::from_civil(moment.civil().unwrap()).0, moment.0 - moment.0.rem_euclid(TICKS_PER_SECOND));
+        }
     }
 }

@@ -81,6 +81,34 @@ impl ColumnBuilder {
         }
     }
 
+    /// Takes a field that is not there.
+    pub fn push_missing(&mut self) {
+        self.make_mixed();
+        if let State::Mixed(values) = &mut self.state {
+            values.push(Value::Missing);
+        }
+    }
+
+    /// Takes `rows` fields that are not there.
+    pub fn push_all_missing(&mut self, rows: usize) {
+        if rows == 0 {
+            return;
+        }
+        self.make_mixed();
+        if let State::Mixed(values) = &mut self.state {
+            values.extend(std::iter::repeat_n(Value::Missing, rows));
+        }
+    }
+
+    /// Keeps the values as they are, whatever comes.
+    fn make_mixed(&mut self) {
+        if !matches!(self.state, State::Mixed(_)) {
+            let rows = self.rows;
+            let column = std::mem::replace(self, Self::with_capacity(rows)).finish();
+            self.state = State::Mixed((0..column.len()).map(|row| column.value(row)).collect());
+        }
+    }
+
     /// Takes an integer.
     #[inline]
     pub fn push_bigint(&mut self, value: i64) {
@@ -107,8 +135,10 @@ impl ColumnBuilder {
 
     /// Takes any value.
     pub fn push(&mut self, value: Value) {
-        if value.is_null() {
-            return self.push_null();
+        match value {
+            Value::Missing => return self.push_missing(),
+            Value::Null => return self.push_null(),
+            _ => {}
         }
         if let State::Null(rows) = self.state {
             self.start(&value, rows);
@@ -121,11 +151,10 @@ impl ColumnBuilder {
             (State::DateTime(builder), Value::DateTime(value)) => builder.append_value(value.0),
             (State::Mixed(values), value) => values.push(value),
             (_, value) => {
-                let rows = self.rows;
-                let column = std::mem::replace(self, Self::with_capacity(rows)).finish();
-                let mut values: Vec<Value> = (0..column.len()).map(|row| column.value(row)).collect();
-                values.push(value);
-                self.state = State::Mixed(values);
+                self.make_mixed();
+                if let State::Mixed(values) = &mut self.state {
+                    values.push(value);
+                }
             }
         }
     }
@@ -139,7 +168,7 @@ impl ColumnBuilder {
             Value::Float(_) => State::Float(Float64Builder::with_capacity(rows)),
             Value::Text(_) => State::Text(StringBuilder::with_capacity(rows, rows * TEXT_BYTES)),
             Value::DateTime(_) => State::DateTime(Int64Builder::with_capacity(rows)),
-            Value::Null | Value::Record(_) | Value::Array(_) => State::Mixed(Vec::with_capacity(rows)),
+            Value::Null | Value::Missing | Value::Record(_) | Value::Array(_) => State::Mixed(Vec::with_capacity(rows)),
         };
         self.push_nulls(nulls);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array};
+use arrow_array::{Array, new_null_array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
@@ -63,6 +63,16 @@ impl Column {
         }
     }
 
+    /// Whether row `row` does not even have such a field.
+    pub fn is_missing(&self, row: usize) -> bool {
+        matches!(self, Self::Mixed(values) if matches!(values[row], Value::Missing))
+    }
+
+    /// A column of fields that are not there.
+    pub fn missing(rows: usize) -> Self {
+        Self::Mixed(vec![Value::Missing; rows].into())
+    }
+
     /// The value of row `row`.
     pub fn value(&self, row: usize) -> Value {
         if self.is_null(row) {
@@ -79,6 +89,11 @@ impl Column {
         }
     }
 
+    /// The value of row `row`, with what tells a missing field from a null.
+    pub fn stored(&self, row: usize) -> Value {
+        if self.is_missing(row) { Value::Missing } else { self.value(row) }
+    }
+
     /// A column of these values: an Arrow array when they all have one scalar type.
     pub fn from_values(values: impl IntoIterator<Item = Value>) -> Self {
         let values = values.into_iter();
@@ -92,7 +107,7 @@ impl Column {
     /// The same value in every row.
     pub fn constant(value: &Value, rows: usize) -> Self {
         match value {
-            Value::Null => Self::Null(rows),
+            Value::Null | Value::Missing => Self::Null(rows),
             Value::Bit(value) => Self::Bit(vec![*value; rows].into()),
             Value::BigInt(value) => Self::BigInt(vec![*value; rows].into()),
             Value::Float(value) => Self::Float(vec![*value; rows].into()),
@@ -146,26 +161,41 @@ impl Column {
         if let [only] = columns {
             return (*only).clone();
         }
-        let one_kind = columns.windows(2).all(|pair| std::mem::discriminant(pair[0]) == std::mem::discriminant(pair[1]));
-        let arrays: Vec<&dyn Array> = columns.iter().filter_map(|column| column.array()).collect();
-        if one_kind
-            && arrays.len() == columns.len()
-            && !arrays.is_empty()
-            && let Ok(joined) = concat(&arrays)
-        {
-            let any = joined.as_any();
-            let column = match columns[0] {
-                Self::Bit(_) => any.downcast_ref().cloned().map(Self::Bit),
-                Self::BigInt(_) => any.downcast_ref().cloned().map(Self::BigInt),
-                Self::DateTime(_) => any.downcast_ref().cloned().map(Self::DateTime),
-                Self::Float(_) => any.downcast_ref().cloned().map(Self::Float),
-                Self::Text(_) => any.downcast_ref().cloned().map(Self::Text),
-                Self::Null(_) | Self::Mixed(_) => None,
-            };
-            if let Some(column) = column {
-                return column;
+        // A column of nulls takes the type of the others.
+        let typed = columns.iter().find(|column| !matches!(column, Self::Null(_)));
+        let Some(typed) = typed else { return Self::Null(columns.iter().map(|column| column.len()).sum()) };
+        let one_kind = columns
+            .iter()
+            .all(|column| matches!(column, Self::Null(_)) || std::mem::discriminant(*column) == std::mem::discriminant(*typed));
+        if one_kind && let Some(kind) = typed.array().map(Array::data_type) {
+            let nulls: Vec<_> = columns
+                .iter()
+                .map(|column| if let Self::Null(rows) = column { Some(new_null_array(kind, *rows)) } else { None })
+                .collect();
+            let arrays: Vec<&dyn Array> =
+                columns.iter().zip(&nulls).filter_map(|(column, nulls)| nulls.as_deref().or_else(|| column.array())).collect();
+            if let Ok(joined) = concat(&arrays) {
+                let any = joined.as_any();
+                let column = match typed {
+                    Self::Bit(_) => any.downcast_ref().cloned().map(Self::Bit),
+                    Self::BigInt(_) => any.downcast_ref().cloned().map(Self::BigInt),
+                    Self::DateTime(_) => any.downcast_ref().cloned().map(Self::DateTime),
+                    Self::Float(_) => any.downcast_ref().cloned().map(Self::Float),
+                    Self::Text(_) => any.downcast_ref().cloned().map(Self::Text),
+                    Self::Null(_) | Self::Mixed(_) => None,
+                };
+                if let Some(column) = column {
+                    return column;
+                }
             }
         }
-        Self::from_values(columns.iter().flat_map(|column| (0..column.len()).map(|row| column.value(row))))
+        if one_kind {
+            let values = columns.iter().flat_map(|column| match column {
+                Self::Mixed(values) => values.to_vec(),
+                other => vec![Value::Null; other.len()],
+            });
+            return Self::Mixed(values.collect());
+        }
+        Self::from_values(columns.iter().flat_map(|column| (0..column.len()).map(|row| column.stored(row))))
     }
 }

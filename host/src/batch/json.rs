@@ -6,8 +6,12 @@ use crate::time::Timestamp;
 /// Appends row `row` as one JSON object, columns in their order.
 pub fn write_row(batch: &Batch, row: usize, out: &mut Vec<u8>) {
     out.push(b'{');
+    let mut first = true;
     for (index, column) in batch.columns.iter().enumerate() {
-        if index > 0 {
+        if column.is_missing(row) {
+            continue;
+        }
+        if !std::mem::take(&mut first) {
             out.push(b',');
         }
         write_text(&batch.names[index], out);
@@ -35,7 +39,7 @@ fn write_cell(column: &Column, row: usize, out: &mut Vec<u8>) {
 /// Appends one value.
 pub fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Null => out.extend_from_slice(b"null"),
+        Value::Null | Value::Missing => out.extend_from_slice(b"null"),
         Value::Bit(value) => write_bit(*value, out),
         Value::BigInt(value) => write_integer(*value, out),
         Value::Float(value) => write_float(*value, out),

@@ -9,6 +9,7 @@ mod column;
 mod json;
 mod keys;
 mod order;
+mod read;
 mod saved;
 mod value;
 
@@ -21,6 +22,7 @@ pub use column::Column;
 pub use json::{write_row, write_value};
 pub use keys::{DocumentKeys, key_text};
 pub use order::RowOrder;
+pub use read::{of_json, read_json};
 pub use value::{Record, Value};
 
 use crate::time::Timestamp;
@@ -91,6 +93,32 @@ impl Batch {
         }
     }
 
+    /// The job's input that row `row` came from.
+    pub fn input(&self, row: usize) -> Option<usize> {
+        match &self.origin {
+            Origin::Events { input, .. } => Some(*input),
+            Origin::Several(rows) => Some(rows[row].0),
+            Origin::Derived => None,
+        }
+    }
+
+    /// Row `row` as a record: its columns but the hidden ones, whose names start with `#`, and the fields that it does not have.
+    pub fn record(&self, row: usize) -> Value {
+        let fields = self.names.iter().zip(&self.columns).filter(|(name, column)| !name.starts_with('#') && !column.is_missing(row));
+        Value::Record(Arc::new(fields.map(|(name, column)| (Arc::clone(name), column.value(row))).collect()))
+    }
+
+    /// The same rows without hidden columns.
+    #[must_use]
+    pub fn visible(&self) -> Self {
+        if !self.names.iter().any(|name| name.starts_with('#')) {
+            return self.clone();
+        }
+        let kept = self.names.iter().zip(&self.columns).filter(|(name, _)| !name.starts_with('#'));
+        let (names, columns): (Vec<_>, Vec<_>) = kept.map(|(name, column)| (Arc::clone(name), column.clone())).unzip();
+        Self { names: names.into(), columns, times: Arc::clone(&self.times), origin: self.origin.clone() }
+    }
+
     /// The rows of these indices, in that order.
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Self {
@@ -127,6 +155,42 @@ impl Batch {
         }
     }
 
+    /// Several batches one after the other, whatever columns each has; a column that a batch does not have is missing in its
+    /// rows. `None` without batches.
+    #[must_use]
+    pub fn union(batches: &[Self]) -> Option<Self> {
+        let [first, rest @ ..] = batches else { return None };
+        if rest.is_empty() {
+            return Some(first.clone());
+        }
+        let mut names: Vec<Arc<str>> = first.names.to_vec();
+        if !rest.iter().all(|batch| batch.names == first.names) {
+            for name in rest.iter().flat_map(|batch| batch.names.iter()) {
+                if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                    names.push(Arc::clone(name));
+                }
+            }
+        }
+        let column = |name: &Arc<str>| {
+            let parts: Vec<Column> =
+                batches.iter().map(|batch| batch.column(name).cloned().unwrap_or_else(|| Column::missing(batch.rows()))).collect();
+            Column::concat(&parts.iter().collect::<Vec<_>>())
+        };
+        Some(Self {
+            columns: names.iter().map(column).collect(),
+            names: names.into(),
+            times: batches.iter().flat_map(|batch| batch.times.iter().copied()).collect(),
+            origin: joined_origin(batches),
+        })
+    }
+
+    /// The parts of one batch, one after the other again; their rows keep their origin. `None` without rows.
+    #[must_use]
+    pub fn joined(mut parts: Vec<Self>) -> Option<Self> {
+        parts.retain(|part| part.rows() > 0);
+        if parts.len() <= 1 { parts.pop() } else { Self::union(&parts) }
+    }
+
     /// Several batches of the same columns, one after the other. The result's origin is [`Origin::Derived`].
     /// Columns are matched by place; the names are the first batch's.
     #[must_use]
@@ -142,4 +206,28 @@ impl Batch {
             origin: Origin::Derived,
         })
     }
+}
+
+/// The origin of batches one after the other.
+fn joined_origin(batches: &[Batch]) -> Origin {
+    let same = |batch: &Batch| match (&batches[0].origin, &batch.origin) {
+        (Origin::Events { input, partition, .. }, Origin::Events { input: other, partition: of, .. }) => input == other && partition == of,
+        _ => false,
+    };
+    if let Origin::Events { input, partition, .. } = &batches[0].origin
+        && batches.iter().all(same)
+    {
+        let offsets = batches.iter().flat_map(|batch| match &batch.origin {
+            Origin::Events { offsets, .. } => offsets.to_vec(),
+            Origin::Several(_) | Origin::Derived => Vec::new(),
+        });
+        return Origin::Events { input: *input, partition: *partition, offsets: offsets.collect() };
+    }
+    if batches.iter().any(|batch| batch.origin == Origin::Derived) {
+        return Origin::Derived;
+    }
+    let rows = batches.iter().flat_map(|batch| {
+        (0..batch.rows()).filter_map(|row| Some((batch.input(row)?, batch.row_id(row)?))).collect::<Vec<_>>()
+    });
+    Origin::Several(rows.collect())
 }

@@ -16,6 +16,9 @@ pub enum Value {
     /// No value.
     #[default]
     Null,
+    /// No such field: reads as null everywhere, but `*` does not write it. It stands only inside [`Column::Mixed`](super::Column::Mixed);
+    /// [`Column::value`](super::Column::value) answers null for it.
+    Missing,
     /// `bit`.
     Bit(bool),
     /// `bigint`.
@@ -36,7 +39,7 @@ impl Value {
     /// The name of its type, as `GetType` answers; `None` for null.
     pub fn type_name(&self) -> Option<&'static str> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::Missing => None,
             Self::Bit(_) => Some("bit"),
             Self::BigInt(_) => Some("bigint"),
             Self::Float(_) => Some("float"),
@@ -49,13 +52,13 @@ impl Value {
 
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
-        matches!(self, Self::Null)
+        matches!(self, Self::Null | Self::Missing)
     }
 
     /// As a function's contract sees it.
     pub fn cell(&self) -> Cell<'_> {
         match self {
-            Self::Null => Cell::Missing,
+            Self::Null | Self::Missing => Cell::Missing,
             Self::Bit(value) => Cell::Bit(*value),
             Self::BigInt(value) => Cell::BigInt(*value),
             Self::Float(value) => Cell::Float(*value),

@@ -7,6 +7,7 @@
 
 mod config;
 mod error;
+mod fields;
 mod folder;
 mod function;
 mod input;
@@ -15,7 +16,7 @@ mod output;
 pub use config::{EventsPolicy, JobConfig};
 pub use error::JobError;
 pub use folder::Folder;
-pub use function::{FunctionSettings, Module};
+pub use function::{FunctionBody, FunctionSettings, MlEndpoint, Module};
 pub use input::{InputFormat, InputSettings, InputSource};
 pub use output::{CosmosSettings, OutputSettings, OutputTarget};
 
@@ -110,7 +111,13 @@ impl Project {
                 "Input" => read.inputs.push(input::read(&folder, &path, &mut notes)?),
                 "Output" => read.outputs.push(output::read(&folder, &path, &mut notes)?),
                 "MLFunction" | "JSFunction" | "JSFunctionConfig" | "CSharpFunction" => {
-                    read.functions.push(function::read(&folder, &path, &mut notes)?);
+                    let function = function::read(&folder, &path, &mut notes)?;
+                    // A script and its settings may stand in the project file both.
+                    let is_known =
+                        |known: &FunctionSettings| known.aggregate == function.aggregate && known.name.eq_ignore_ascii_case(&function.name);
+                    if !read.functions.iter().any(is_known) {
+                        read.functions.push(function);
+                    }
                 }
                 // Local siblings are read together with the file that they stand beside.
                 "InputMock" | "OutputMock" | "FunctionMock" => {}

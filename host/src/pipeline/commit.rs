@@ -12,12 +12,12 @@ use tokio::sync::watch;
 use crate::batch::{Batch, DocumentKeys, write_row};
 use crate::fault::{Fault, Rejected, Retry};
 use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
-use crate::store::{Checkpoint, DeadLetter, Store};
+use crate::store::{DeadLetter, Store};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
 
 use super::Status;
-use super::compute::Unit;
-use super::graph::Rows;
+use super::compute::{Save, Unit};
+use super::engine::Rows;
 use super::measure as names;
 use super::outputs::{Output, Target};
 
@@ -31,11 +31,21 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// The state's key for the live page's figures.
 pub(super) const PAGE_STATE: &str = "page";
 
+/// The state's key for the running query.
+pub(super) const ENGINE_STATE: &str = "engine";
+
+/// The state's key for how far an output was written at the checkpoint.
+pub(super) fn sink_state(output: &str) -> String {
+    format!("sink:{output}")
+}
+
 /// Writes what [`super::compute`] made.
 #[derive(Debug)]
 pub(super) struct Commit {
     pub(super) store: Store,
     pub(super) outputs: Vec<Output>,
+    /// A unit that was received and not yet written.
+    pub(super) ahead: Option<Unit>,
     pub(super) feed: Feed,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) job: JobState,
@@ -57,7 +67,11 @@ impl Commit {
         self.publish();
         let mut published = Instant::now();
         loop {
-            match units.recv_timeout(PUBLISH.saturating_sub(published.elapsed())) {
+            let next = match self.ahead.take() {
+                Some(next) => Ok(next),
+                None => units.recv_timeout(PUBLISH.saturating_sub(published.elapsed())),
+            };
+            match next {
                 Ok(first) => {
                     self.take(first, units)?;
                     if published.elapsed() < PUBLISH {
@@ -77,13 +91,16 @@ impl Commit {
 
     /// Writes a unit and those that wait behind it.
     fn take(&mut self, first: Unit, units: &Receiver<Unit>) -> Result<(), Fault> {
-        let Unit { rows, dead_letters, mut checkpoint, mut events, mut backlog } = first;
+        let Unit { rows, dead_letters, mut save, mut watermark, mut events, mut backlog } = first;
         let mut work = Work::default();
         self.sort(rows, dead_letters, &mut work);
+        // A checkpoint stands for all rows before it and none after it: what is written together ends with it, unless the
+        // next unit has one, too.
         while work.rows < MAX_ROWS
-            && let Ok(next) = units.try_recv()
+            && (self.ahead.is_some() || self.look(units))
+            && let Some(next) = self.ahead.take_if(|next| save.is_none() || next.save.is_some())
         {
-            (checkpoint, backlog) = (next.checkpoint, next.backlog);
+            (save, watermark, backlog) = (next.save, next.watermark, next.backlog);
             events += next.events;
             self.sort(next.rows, next.dead_letters, &mut work);
         }
@@ -91,7 +108,7 @@ impl Commit {
         for (output, batch) in &work.feed {
             self.feed.add(output, batch);
         }
-        let (documents, dead_letters) = self.retried(|this| this.transaction(&work, &checkpoint))?;
+        let (documents, dead_letters) = self.retried(|this| this.transaction(&work, save.as_ref()))?;
         metrics::counter!(names::OUTPUT_EVENTS).increment(work.rows as u64);
         metrics::counter!(names::ERRORS).increment(dead_letters);
         metrics::gauge!(names::BACKLOG).set(backlog as f64);
@@ -99,8 +116,14 @@ impl Commit {
         self.job.dead_letters += dead_letters;
         self.rates.backlog = backlog;
         self.rate.add(self.clock.now(), events);
-        self.watermark = checkpoint.watermark;
+        self.watermark = watermark;
         Ok(())
+    }
+
+    /// Takes the next unit when there is one.
+    fn look(&mut self, units: &Receiver<Unit>) -> bool {
+        self.ahead = units.try_recv().ok();
+        self.ahead.is_some()
     }
 
     fn sort(&self, rows: Vec<Rows>, dead_letters: Vec<DeadLetter>, work: &mut Work) {
@@ -137,17 +160,25 @@ impl Commit {
     }
 
     /// One transaction. Answers how many documents and dead letters are new.
-    fn transaction(&mut self, work: &Work, checkpoint: &Checkpoint) -> Result<(u64, u64), Fault> {
+    fn transaction(&mut self, work: &Work, save: Option<&Save>) -> Result<(u64, u64), Fault> {
         let mut unit = self.store.begin()?;
         let mut documents = 0;
         for (output, keys, batch) in &work.documents {
             documents += unit.put_documents(&self.outputs[*output].name, keys, batch)?;
         }
         let dead_letters = unit.put_dead_letters(&work.dead_letters)?;
-        if !work.feed.is_empty() {
+        if let Some(Save { checkpoint, state }) = save {
+            unit.set_checkpoint(checkpoint)?;
+            unit.set_state(ENGINE_STATE, state)?;
             unit.set_state(PAGE_STATE, &self.feed.save())?;
+            for output in &self.outputs {
+                if let Target::Sink(sink) = &output.target
+                    && let Some(position) = sink.position()
+                {
+                    unit.set_state(&sink_state(&output.name), &position.to_be_bytes())?;
+                }
+            }
         }
-        unit.set_checkpoint(checkpoint)?;
         unit.commit()?;
         Ok((documents, dead_letters))
     }

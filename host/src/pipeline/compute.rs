@@ -4,57 +4,68 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::batch::{Batch, Origin};
 use crate::fault::{Fault, Rejected};
-use crate::job::{EventsPolicy, JobConfig};
 use crate::source::Run;
 use crate::store::{Checkpoint, DeadLetter};
-use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
-use crate::window::Watermarks;
+use crate::time::{Clock, Timestamp};
 
-use super::graph::{Graph, Results, Rows};
+use super::engine::{Engine, Results, Rows};
 use super::measure as names;
 use super::reader::{Place, Read, Reader};
-use super::stamp;
 
-/// One unit of work: it is written as a whole, or, after a crash, read again as a whole.
+/// One unit of work: it is written as a whole, or, after a crash, computed again as a whole.
 #[derive(Debug)]
 pub(super) struct Unit {
     /// Rows for each output.
     pub(super) rows: Vec<Rows>,
     /// Events that go no further.
     pub(super) dead_letters: Vec<DeadLetter>,
-    /// Where reading goes on after this unit.
-    pub(super) checkpoint: Checkpoint,
+    /// Where reading goes on after this unit, and the query's state there. `None`: the state is large and was saved a
+    /// moment ago; after a crash the units since then are computed again.
+    pub(super) save: Option<Save>,
+    /// Up to which time all results are out.
+    pub(super) watermark: Timestamp,
     /// How many events were read for the first time.
     pub(super) events: u64,
     /// Events that wait to be read.
     pub(super) backlog: u64,
 }
 
+/// What recovery needs.
+#[derive(Debug)]
+pub(super) struct Save {
+    pub(super) checkpoint: Checkpoint,
+    /// The engine's state.
+    pub(super) state: Vec<u8>,
+}
+
 /// How long to wait for new events before the clock is looked at again.
 const IDLE: Duration = Duration::from_millis(100);
 /// While nothing happens, every so many looks at the clock a unit carries the watermark on.
 const QUIET_LOOKS: u32 = 10;
+/// Saving the state may take one part in so many of the time.
+const SAVE_SHARE: u32 = 20;
+/// How fast a state is expected to be written, in bytes a second.
+const WRITE_SPEED: f64 = 50e6;
+/// Between two saves never passes more time than this.
+const SAVE_AT_LEAST: Duration = Duration::from_secs(30);
 
 /// The running query over all partitions.
 #[derive(Debug)]
 pub(super) struct Compute {
-    pub(super) graph: Graph,
+    pub(super) engine: Engine,
     pub(super) readers: Vec<Reader>,
-    pub(super) config: JobConfig,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) watermarks: Watermarks,
-    /// Windows that end at or before it reached the outputs before this start.
-    pub(super) released: Timestamp,
-    /// The end of the last window that had rows.
-    pub(super) last_window: Timestamp,
     /// Wakes the loop when events arrive.
     pub(super) arrivals: Vec<watch::Receiver<u64>>,
+    /// When the state is due to be saved again.
+    pub(super) save_at: Instant,
+    /// The watermark of the checkpoint that this start began from.
+    pub(super) watermark: Timestamp,
 }
 
 impl Compute {
@@ -64,29 +75,43 @@ impl Compute {
     /// What stops the job.
     pub(super) fn run(mut self, units: &SyncSender<Unit>, stop: &AtomicBool, runtime: &tokio::runtime::Handle) -> Result<(), Fault> {
         let mut quiet = 0;
+        // Whether units were sent since the state was last saved.
+        let mut unsaved = false;
         while !stop.load(Ordering::Relaxed) {
             for arrivals in &mut self.arrivals {
                 arrivals.mark_unchanged();
             }
-            let (unit, read_any) = self.step()?;
-            let something = read_any || !unit.rows.is_empty() || !unit.dead_letters.is_empty();
+            let (work, read_any) = self.step()?;
+            let something = read_any || !work.rows.is_empty() || !work.dead_letters.is_empty();
             quiet = if something { 0 } else { quiet + 1 };
-            if (something || quiet % QUIET_LOOKS == 1) && units.send(unit).is_err() {
-                return Ok(());
+            if something || unsaved || quiet % QUIET_LOOKS == 1 {
+                let unit = self.unit(work, false)?;
+                unsaved = unit.save.is_none();
+                if units.send(unit).is_err() {
+                    return Ok(());
+                }
             }
             if self.readers.iter().all(Reader::is_finished) {
-                let _closed = units.send(self.finish());
+                let results = self.engine.finish()?;
+                let mut work = Work::default();
+                self.collect(results, None, &mut work);
+                let unit = self.unit(work, true)?;
+                let _closed = units.send(unit);
                 return Ok(());
             }
             if !read_any {
                 runtime.block_on(wait(&mut self.arrivals));
             }
         }
+        if unsaved {
+            let unit = self.unit(Work::default(), true)?;
+            let _closed = units.send(unit);
+        }
         Ok(())
     }
 
     /// Reads one run of each partition and runs it through the query. Also answers whether there was any.
-    fn step(&mut self) -> Result<(Unit, bool), Fault> {
+    fn step(&mut self) -> Result<(Work, bool), Fault> {
         let mut work = Work::default();
         let mut read_any = false;
         // Taken before reading: an event that is not seen below arrived after it.
@@ -95,24 +120,25 @@ impl Compute {
             match self.readers[index].read()? {
                 Some(read) => {
                     read_any = true;
-                    self.take(index, read, &mut work);
+                    self.take(index, read, now, &mut work)?;
                 }
-                None => self.rest(index, now),
+                None => {
+                    let reader = &self.readers[index];
+                    let (input, partition) = (reader.input, reader.partition as usize);
+                    match reader.place {
+                        Place::File { finished: true, .. } => self.engine.end(input, partition),
+                        Place::File { .. } => {}
+                        Place::Log { .. } => self.engine.idle(input, partition, now),
+                    }
+                }
             }
         }
-        self.close_windows(self.watermarks.current(), &mut work);
-        let watermark = self.watermarks.current();
-        Ok((self.unit(work, watermark), read_any))
+        let results = self.engine.advance()?;
+        self.collect(results, None, &mut work);
+        Ok((work, read_any))
     }
 
-    /// The end of bounded input: every window is closed.
-    fn finish(&mut self) -> Unit {
-        let mut work = Work::default();
-        self.close_windows(Timestamp::MAX, &mut work);
-        self.unit(work, Timestamp::MAX)
-    }
-
-    fn take(&mut self, index: usize, read: Read, work: &mut Work) {
+    fn take(&mut self, index: usize, read: Read, now: Timestamp, work: &mut Work) -> Result<(), Fault> {
         let Read { run, decoded, lost } = read;
         let reader = &self.readers[index];
         let (input, committed) = (reader.input, reader.committed);
@@ -122,62 +148,17 @@ impl Compute {
         metrics::counter!(names::INPUT_EVENTS).increment(events);
         metrics::counter!(names::INPUT_EVENT_BYTES).increment(bytes as u64);
         metrics::counter!(names::DESERIALIZATION_ERRORS).increment(decoded.rejected.len() as u64);
-        let mut results = Results { rows: Vec::new(), rejected: decoded.rejected };
+        let partition = reader.partition as usize;
+        let mut results = self.engine.take(input, partition, decoded.batch, now)?;
+        results.rejected.extend(decoded.rejected);
         results.rejected.extend(lost);
-        let batch = self.stamp(index, decoded.batch, &mut results.rejected);
-        if batch.rows() > 0 {
-            self.graph.push(input, &batch, &mut results);
-        }
+        metrics::counter!(names::DROPPED_OR_ADJUSTED).increment(results.adjusted);
         self.collect(results, Some((index, &run)), work);
-    }
-
-    /// Gives each row its time and moves the partition's watermark: `TIMESTAMP BY`, or arrival.
-    fn stamp(&mut self, index: usize, batch: Batch, rejected: &mut Vec<Rejected>) -> Batch {
-        let floor = self.watermarks.of(index);
-        let Some(expression) = &self.graph.plan().inputs[self.readers[index].input].timestamp_by else {
-            let batch = stamp::by_arrival(batch, floor);
-            if let Some(newest) = batch.times.iter().max() {
-                self.watermarks.observe(index, before(*newest, 0));
-            }
-            return batch;
-        };
-        let stamped = stamp::by_application(expression, batch, rejected);
-        let (batch, changed) = stamp::in_order(stamped, floor, self.config.events_out_of_order_policy);
-        metrics::counter!(names::DROPPED_OR_ADJUSTED).increment(changed.len() as u64);
-        if self.config.events_out_of_order_policy == EventsPolicy::Drop {
-            rejected.extend(changed);
-        }
-        if let Some(newest) = batch.times.iter().max() {
-            self.watermarks.observe(index, before(*newest, self.config.events_out_of_order_max_delay_in_seconds));
-        }
-        batch
-    }
-
-    /// A partition without events: nothing older than the late tolerance is waited for.
-    fn rest(&mut self, index: usize, now: Timestamp) {
-        let late = match self.config.events_late_arrival_max_delay_in_seconds {
-            -1 => JobConfig::default().events_late_arrival_max_delay_in_seconds,
-            seconds => seconds,
-        };
-        match self.readers[index].place {
-            Place::File { finished: true, .. } => self.watermarks.observe(index, Timestamp::MAX),
-            Place::File { .. } => {}
-            Place::Log { .. } => self.watermarks.observe(index, Timestamp(now.0.saturating_sub(late * TICKS_PER_SECOND))),
-        }
-    }
-
-    fn close_windows(&mut self, watermark: Timestamp, work: &mut Work) {
-        let mut results = Results::default();
-        self.graph.advance(watermark, &mut results);
-        self.collect(results, None, work);
+        Ok(())
     }
 
     fn collect(&self, results: Results, read: Option<(usize, &Run)>, work: &mut Work) {
-        for rows in results.rows {
-            if let Some(batch) = self.only_new(rows.batch) {
-                work.rows.push(Rows { batch, ..rows });
-            }
-        }
+        work.rows.extend(results.rows);
         if results.rejected.is_empty() {
             return;
         }
@@ -200,46 +181,36 @@ impl Compute {
         }
     }
 
-    /// Leaves out the rows that reached the outputs before this start: events below the checkpoint, and windows up to
-    /// its watermark.
-    fn only_new(&self, batch: Batch) -> Option<Batch> {
-        let committed = |input: usize, partition: u32| {
-            self.readers.iter().find(|reader| reader.input == input && reader.partition == partition).map_or(0, |reader| reader.committed)
+    fn unit(&mut self, work: Work, last: bool) -> Result<Unit, Fault> {
+        // At the end of all files time has no end; what is shown then is the last window.
+        let newest = work.rows.iter().flat_map(|rows| rows.batch.times.iter().copied()).max();
+        let reached = match self.engine.watermark() {
+            Timestamp::MAX => newest.unwrap_or(self.watermark),
+            watermark => watermark,
         };
-        let is_new = |row: usize| match &batch.origin {
-            Origin::Events { input, partition, offsets } => offsets[row] >= committed(*input, *partition),
-            Origin::Several(ids) => ids[row].1.offset >= committed(ids[row].0, ids[row].1.partition),
-            Origin::Derived => batch.times[row] > self.released,
-        };
-        // Offsets and times ascend: when the first row is new, all are.
-        if batch.rows() == 0 || (is_new(0) && !matches!(batch.origin, Origin::Several(_))) {
-            return (batch.rows() > 0).then_some(batch);
-        }
-        let keep: Vec<u32> = (0..batch.rows()).filter(|row| is_new(*row)).map(|row| row as u32).collect();
-        (!keep.is_empty()).then(|| batch.take(&keep))
-    }
-
-    fn unit(&mut self, work: Work, watermark: Timestamp) -> Unit {
-        let partitions =
-            self.readers.iter().map(|reader| reader.checkpoint(self.graph.oldest_needed(reader.input, reader.partition))).collect();
-        // At the end of all files time has no end; the checkpoint then has the end of the last window.
-        let of_windows =
-            work.rows.iter().filter(|rows| rows.batch.origin == Origin::Derived).flat_map(|rows| rows.batch.times.iter().copied());
-        self.last_window = of_windows.fold(self.last_window, Timestamp::max);
-        let watermark = if watermark == Timestamp::MAX { self.last_window } else { watermark.max(self.released) };
-        Unit {
+        self.watermark = self.watermark.max(reached);
+        let save = if last || Instant::now() >= self.save_at { Some(self.save()?) } else { None };
+        Ok(Unit {
             rows: work.rows,
             dead_letters: work.dead_letters,
-            checkpoint: Checkpoint { partitions, watermark },
+            save,
+            watermark: self.watermark,
             events: work.events,
             backlog: self.readers.iter().map(Reader::backlog).sum(),
-        }
+        })
     }
-}
 
-/// The watermark after an event of that time: more events of the same time may follow, so it stays just below.
-fn before(newest: Timestamp, tolerance_seconds: i64) -> Timestamp {
-    Timestamp(newest.0.saturating_sub(tolerance_seconds.saturating_mul(TICKS_PER_SECOND)).saturating_sub(1))
+    /// A small state is saved with every unit; a large one as often as its cost allows.
+    fn save(&mut self) -> Result<Save, Fault> {
+        let start = Instant::now();
+        let state = self.engine.save()?;
+        let cost = start.elapsed() + Duration::from_secs_f64(state.len() as f64 / WRITE_SPEED);
+        let pause = (cost * SAVE_SHARE).min(SAVE_AT_LEAST);
+        // A few kilobytes cost nothing.
+        self.save_at = Instant::now() + if state.len() < 64 << 10 { Duration::ZERO } else { pause };
+        let partitions = self.readers.iter().map(Reader::checkpoint).collect();
+        Ok(Save { checkpoint: Checkpoint { partitions, watermark: self.watermark }, state })
+    }
 }
 
 #[derive(Debug, Default)]

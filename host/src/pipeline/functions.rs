@@ -1,162 +1,130 @@
-//! Answers the query's `udf.name(...)` calls from the sandbox, once a batch or window.
+//! Answers the query's `udf.name(…)` and `uda.name(…)` calls, once a batch or window: from the sandbox, from a script,
+//! or from an endpoint.
+
+mod load;
+mod module;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use crate::batch::{Batch, Column, Origin};
-use crate::embedded;
+use crate::batch::Column;
 use crate::fault::Fault;
-use crate::job::{FunctionSettings, Module, Project};
-use crate::query::{Argument, Called, FunctionInfo, Functions};
+use crate::job::{FunctionSettings, Project};
+use crate::query::{Argument, Called, Failed, FunctionInfo, Functions};
 use crate::time::Timestamp;
-use crate::udf::{Function, Sandbox};
+use crate::udf::Input;
+use crate::udf::azure_ml::AzureMl;
+use crate::udf::javascript::{Aggregate, Scalar, ScriptLimits};
 
 use super::measure as names;
 
-/// A function that the query can call, and the module's function behind it.
+pub use load::built_in;
+pub(super) use module::Bound;
+
+/// What answers a function's calls.
 #[derive(Debug, Clone)]
-pub(super) struct Bound {
-    /// Its name in the query, after `udf.`.
-    pub(super) name: String,
-    /// The module's function: `run`, `score`.
-    pub(super) target: String,
-    /// The module.
-    pub(super) module: Function,
+enum Callee {
+    Module(Bound),
+    Script(Scalar),
+    Endpoint(AzureMl),
 }
 
-/// All functions of a job.
+/// All functions of a job. A clone runs beside the original: modules and connections are shared, scripts are not.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Calls {
-    bound: HashMap<String, Bound>,
+pub(crate) struct Calls {
+    /// By name in lower case.
+    scalars: HashMap<String, Callee>,
+    aggregates: HashMap<String, Aggregate>,
+}
+
+/// What functions may cost, beside the sandbox's own limits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallSettings {
+    /// What scripts may cost.
+    pub(crate) scripts: ScriptLimits,
+    /// How long a failing request to an endpoint is tried again; `None`: for ever, as a job does.
+    pub(crate) retry_for: Option<Duration>,
+    /// When set, calls that wait give up.
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl Calls {
-    /// Loads each module once and binds the job's functions to it.
-    pub(super) fn load(project: &Project, sandbox: &Sandbox) -> Result<Self, Fault> {
-        let mut modules: HashMap<Module, Function> = HashMap::new();
-        let mut bound = HashMap::new();
-        for settings in &project.functions {
-            let Some(module) = &settings.module else { continue };
-            let function = match modules.get(module) {
-                Some(function) => function.clone(),
-                None => {
-                    let function = load(project, module, sandbox)?;
-                    modules.insert(module.clone(), function.clone());
-                    function
-                }
-            };
-            check_function(settings, &function)?;
-            let target = settings.function.clone();
-            bound.insert(settings.name.to_ascii_lowercase(), Bound { name: settings.name.clone(), target, module: function });
-        }
-        Ok(Self { bound })
-    }
-
     /// What the query's compiler needs to know of them.
-    pub(super) fn infos(&self) -> Vec<FunctionInfo> {
-        let info = |bound: &Bound| {
-            let signature = bound.module.signature();
-            let (_, function) = signature.function(&bound.target)?;
-            Some(FunctionInfo { name: bound.name.clone(), columns: Some(signature.columns.clone()), returns: function.returns })
+    pub(crate) fn infos(&self) -> Vec<FunctionInfo> {
+        let info = |callee: &Callee| match callee {
+            Callee::Module(bound) => {
+                let signature = bound.module.signature();
+                let (_, function) = signature.function(&bound.target)?;
+                let columns = Some(signature.columns.clone());
+                Some(FunctionInfo { name: bound.name.clone(), columns, returns: Some(function.returns) })
+            }
+            Callee::Script(script) => Some(FunctionInfo { name: script.script().name.clone(), columns: None, returns: None }),
+            Callee::Endpoint(endpoint) => Some(FunctionInfo { name: endpoint.settings().name.clone(), columns: None, returns: None }),
         };
-        self.bound.values().filter_map(info).collect()
+        self.scalars.values().filter_map(info).collect()
     }
 
-    /// The function that the page shows: the job's first one.
+    /// The names of the aggregates.
+    pub(crate) fn aggregates(&self) -> Vec<String> {
+        self.aggregates.values().map(|aggregate| aggregate.script().name.clone()).collect()
+    }
+
+    /// The module that the page shows: the job's first one.
     pub(super) fn first(&self, project: &Project) -> Option<&Bound> {
-        project.functions.iter().find_map(|settings| self.bound.get(&settings.name.to_ascii_lowercase()))
+        let bound = |settings: &FunctionSettings| match self.scalars.get(&settings.name.to_ascii_lowercase()) {
+            Some(Callee::Module(bound)) => Some(bound),
+            _ => None,
+        };
+        project.functions.iter().find_map(bound)
     }
-}
-
-/// The function that comes with the program.
-///
-/// # Errors
-/// When the program was built without it.
-pub fn built_in(sandbox: &Sandbox) -> Result<Function, Fault> {
-    let missing = || Fault::job("this build of tamis carries no function; build it with scripts/build").at(embedded::FUNCTION_NAME);
-    Ok(sandbox.load(embedded::function().ok_or_else(missing)?, embedded::FUNCTION_NAME)?)
-}
-
-fn load(project: &Project, module: &Module, sandbox: &Sandbox) -> Result<Function, Fault> {
-    match module {
-        Module::BuiltIn => built_in(sandbox),
-        Module::File(path) => {
-            let bytes = project.folder.bytes(path)?;
-            Ok(sandbox.load(&bytes, &project.folder.shown(path))?)
-        }
-    }
-}
-
-fn check_function(settings: &FunctionSettings, module: &Function) -> Result<(), Fault> {
-    let signature = module.signature();
-    if signature.function(&settings.function).is_some() {
-        return Ok(());
-    }
-    let known: Vec<_> = signature.functions.iter().map(|function| function.name.as_str()).collect();
-    Err(Fault::job(format!(
-        "function '{}' is bound to '{}', which the module does not have; it has {}",
-        settings.name,
-        settings.function,
-        known.join(", ")
-    )))
 }
 
 impl Functions for Calls {
     fn call(&mut self, name: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault> {
-        let bound = self.bound.get(&name.to_ascii_lowercase()).ok_or_else(|| Fault::internal(format!("function '{name}' is not bound")))?;
-        let positional;
-        let record = match arguments {
-            [Argument::Record(batch)] => *batch,
-            values => {
-                positional = by_position(bound, values, rows)?;
-                &positional
-            }
-        };
+        let callee = self.scalars.get_mut(&name.to_ascii_lowercase());
+        let callee = callee.ok_or_else(|| Fault::internal(format!("function '{name}' is not bound")))?;
         metrics::counter!(names::FUNCTION_REQUESTS).increment(1);
         metrics::counter!(names::FUNCTION_EVENTS).increment(rows as u64);
-        match bound.module.call(&bound.target, record) {
-            Ok(called) => {
-                if !called.rejected.is_empty() {
-                    metrics::counter!(names::FUNCTION_FAILED).increment(1);
-                }
-                Ok(Called { column: called.column, rejected: called.rejected })
+        let called = match callee {
+            Callee::Module(bound) => bound.call(arguments, rows)?,
+            Callee::Script(script) => {
+                let answers = script.call(&inputs(arguments), rows)?;
+                let failed = answers.failed.into_iter().map(|(row, error)| Failed { rows: row..row + 1, fault: error.into() });
+                Called { column: answers.column, rejected: Vec::new(), failed: failed.collect() }
             }
-            // The module was loaded and had this function when the job started: this is a failing instance, and no
-            // reason to stop the job. The rows are dead letters with the reason.
-            Err(error) => {
-                metrics::counter!(names::FUNCTION_FAILED).increment(1);
-                tracing::error!(function = bound.name, %error, rows, "Function cannot be called; its rows are dead letters.");
-                let reason = error.to_string();
-                Ok(Called { column: Column::Null(rows), rejected: (0..rows).map(|row| (row, reason.clone())).collect() })
+            Callee::Endpoint(endpoint) => {
+                let answers = endpoint.call(&inputs(arguments), rows)?;
+                let failed = answers.failed.into_iter().map(|(rows, error)| Failed { rows, fault: error.into() });
+                Called { column: answers.column, rejected: Vec::new(), failed: failed.collect() }
             }
+        };
+        if !(called.rejected.is_empty() && called.failed.is_empty()) {
+            metrics::counter!(names::FUNCTION_FAILED).increment(1);
         }
+        Ok(called)
+    }
+
+    fn aggregate(&mut self, name: &str, values: &Column, times: &[Timestamp], ends: &[usize]) -> Result<Column, Fault> {
+        let aggregate = self.aggregates.get_mut(&name.to_ascii_lowercase());
+        let aggregate = aggregate.ok_or_else(|| Fault::job(format!("there is no aggregate function 'uda.{name}'")))?;
+        metrics::counter!(names::FUNCTION_REQUESTS).increment(1);
+        metrics::counter!(names::FUNCTION_EVENTS).increment(times.len() as u64);
+        aggregate.run(values, times, ends).map_err(|error| {
+            metrics::counter!(names::FUNCTION_FAILED).increment(1);
+            error.into()
+        })
     }
 }
 
-/// `udf.f(a, b, c)`: the values are the signature's columns, in its order.
-fn by_position(bound: &Bound, arguments: &[Argument<'_>], rows: usize) -> Result<Batch, Fault> {
-    let expected = &bound.module.signature().columns;
-    if arguments.len() != expected.len() {
-        return Err(Fault::job(format!(
-            "udf.{} takes one record or its {} columns, {} arguments were given",
-            bound.name,
-            expected.len(),
-            arguments.len()
-        )));
-    }
-    let mut columns = Vec::with_capacity(arguments.len());
-    for argument in arguments {
-        match argument {
-            Argument::Value(column) => columns.push((*column).clone()),
-            Argument::Record(_) => {
-                return Err(Fault::job(format!("udf.{} takes one record, or values; not both", bound.name)));
-            }
-        }
-    }
-    Ok(Batch {
-        names: expected.iter().map(|column| Arc::from(column.name.as_str())).collect(),
-        columns,
-        times: vec![Timestamp::default(); rows].into(),
-        origin: Origin::Derived,
-    })
+fn inputs<'a>(arguments: &'a [Argument<'_>]) -> Vec<Input<'a>> {
+    let input = |argument: &'a Argument<'_>| match argument {
+        Argument::Record(batch) => Input::Record(batch),
+        Argument::Value(column) => Input::Value(column),
+    };
+    arguments.iter().map(input).collect()
 }
+
+#[cfg(test)]
+mod tests;

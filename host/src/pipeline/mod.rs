@@ -5,21 +5,21 @@
 //!
 //! - [`start`](Job::start): a project becomes a running job, or a fault that names file and line
 //! - `reader`: one partition of one input
-//! - `stamp`: the time of each row
-//! - `graph`: the query's steps and windows
+//! - [`bounded`]: a query over finished inputs
+//! - [`engine`]: the running query; `operators`: stateful steps that join the query with another room
 //! - `functions`: `udf.…` calls, answered by the sandbox
 //! - `outputs`: what each `INTO` opens
 //! - `measure`: the metrics' names
 
+pub mod bounded;
 mod commit;
 mod compute;
+pub mod engine;
 mod functions;
-mod graph;
 mod measure;
 pub mod operators;
 mod outputs;
 mod reader;
-mod stamp;
 mod start;
 
 pub use functions::built_in as built_in_function;

@@ -105,11 +105,10 @@ impl Reader {
         }
     }
 
-    /// How far it has come, when an open window still needs `needed`.
-    pub(super) fn checkpoint(&self, needed: Option<u64>) -> PartitionCheckpoint {
+    /// How far it has come.
+    pub(super) fn checkpoint(&self) -> PartitionCheckpoint {
         let next = self.next.max(self.committed);
-        let replay_from = needed.unwrap_or(self.next).min(self.next);
-        PartitionCheckpoint { input: self.name.clone(), partition: self.partition, committed: next, replay_from }
+        PartitionCheckpoint { input: self.name.clone(), partition: self.partition, committed: next, replay_from: next }
     }
 
     /// The dead letter of a rejected event: its bytes from the run, or read again when it is an older one.

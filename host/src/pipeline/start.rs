@@ -9,19 +9,18 @@ use std::thread;
 use tokio::sync::{oneshot, watch};
 
 use crate::fault::Fault;
-use crate::job::{InputFormat, InputSettings, InputSource, Project};
+use crate::job::{EventsPolicy, InputFormat, InputSettings, InputSource, Project};
 use crate::query::{Catalog, Columns, InputPlan, Plan, Script, compile};
 use crate::sink::feed::{Feed, JobState, ModelState, RateMeter, Rates};
 use crate::source::{Decoder, FileFormat, FileSource, Format, Header, HubSettings, Log, Wanted};
 use crate::store::{Checkpoint, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::udf::{Limits, Sandbox};
-use crate::window::Watermarks;
 
-use super::commit::{Commit, PAGE_STATE};
+use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, sink_state};
 use super::compute::{Compute, Unit};
-use super::functions::{Bound, Calls};
-use super::graph::Graph;
+use super::functions::{Bound, CallSettings, Calls};
+use super::engine::{Engine, EngineSettings, OnError, TimeMode};
 use super::reader::{Place, Reader};
 use super::{Job, Status, measure, outputs};
 
@@ -37,12 +36,14 @@ pub struct Settings {
     pub limits: Limits,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What happens to a row that stops a job in Stream Analytics.
+    pub on_error: OnError,
 }
 
 impl Settings {
     /// The usual ones.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), limits: Limits::default(), clock: Arc::new(SystemClock) }
+        Self { data_dir: data_dir.into(), limits: Limits::default(), clock: Arc::new(SystemClock), on_error: OnError::default() }
     }
 }
 
@@ -54,7 +55,9 @@ impl Job {
     pub fn start(project: Project, settings: Settings) -> Result<Self, Fault> {
         measure::describe();
         let sandbox = Sandbox::new(settings.limits.clone())?;
-        let calls = Calls::load(&project, &sandbox)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let costs = CallSettings { stop: Arc::clone(&stop), ..CallSettings::default() };
+        let calls = Calls::load(&project.functions, &project.folder, &sandbox, &costs)?;
         let plan = plan(&project, &calls)?;
         let shown = calls.first(&project).cloned();
         let page = outputs::page(&project)?;
@@ -64,25 +67,34 @@ impl Job {
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
         let arrivals = arrivals(&project, &plan, &log);
-        let graph = Graph::new(plan, calls);
-        let outputs = outputs::open(&project, &graph.outputs, &settings.data_dir)?;
+        let mut engine = Engine::new(plan, Box::new(calls), &[], engine_settings(&project, &readers, &settings))?;
+        if let Some(saved) = store.state(ENGINE_STATE)?
+            && !engine.restore(&saved)?
+        {
+            tracing::warn!("The query or its partitions have changed since the last start: open windows and joins begin anew.");
+        }
+        let mut outputs = outputs::open(&project, &engine.plan().outputs, &settings.data_dir)?;
+        for output in &mut outputs {
+            if let (outputs::Target::Sink(sink), Some(saved)) = (&mut output.target, store.state(&sink_state(&output.name))?)
+                && let Ok(position) = <[u8; 8]>::try_from(saved.as_slice())
+            {
+                sink.resume(u64::from_be_bytes(position))?;
+            }
+        }
         let feed = match store.state(PAGE_STATE)? {
             Some(saved) => Feed::restore(page, &saved)?,
             None => Feed::new(page)?,
         };
 
-        let stop = Arc::new(AtomicBool::new(false));
         let (status, status_seen) = watch::channel(Status::Running);
         let (page, rows) = (feed.state(), feed.rows());
         let compute = Compute {
-            graph,
-            watermarks: Watermarks::new(readers.len()),
+            engine,
             readers,
-            config: project.config.clone(),
             clock: Arc::clone(&settings.clock),
-            released: checkpoint.watermark,
-            last_window: checkpoint.watermark,
             arrivals,
+            save_at: std::time::Instant::now(),
+            watermark: checkpoint.watermark,
         };
         let job = JobState {
             name: project.name.clone(),
@@ -93,6 +105,7 @@ impl Job {
         let commit = Commit {
             store,
             outputs,
+            ahead: None,
             feed,
             clock: Arc::clone(&settings.clock),
             job,
@@ -119,12 +132,35 @@ impl Job {
     }
 }
 
+/// How the project's settings and inputs let the query run.
+fn engine_settings(project: &Project, readers: &[Reader], settings: &Settings) -> EngineSettings {
+    let config = &project.config;
+    let time = TimeMode::arriving(
+        config.events_late_arrival_max_delay_in_seconds,
+        config.events_out_of_order_max_delay_in_seconds,
+        config.events_out_of_order_policy == EventsPolicy::Drop,
+    );
+    let inputs = readers.iter().map(|reader| reader.input + 1).max().unwrap_or(0);
+    let of = |input: usize| readers.iter().filter(move |reader| reader.input == input);
+    let format = |input: usize| of(input).next().and_then(|reader| project.input(&reader.name)).map(|input| input.format);
+    EngineSettings {
+        on_error: settings.on_error,
+        partitions: (0..inputs).map(|input| of(input).count()).collect(),
+        finished: (0..inputs).map(|input| of(input).any(|reader| matches!(reader.place, Place::File { .. }))).collect(),
+        text: (0..inputs).map(|input| matches!(format(input), Some(InputFormat::Csv { .. }))).collect(),
+        now: settings.clock.now(),
+        ..EngineSettings::new(time)
+    }
+}
+
 /// Compiles the project's script against its inputs, outputs and functions.
 fn plan(project: &Project, calls: &Calls) -> Result<Plan, Fault> {
     let catalog = Catalog {
-        inputs: project.inputs.iter().map(|input| input.name.clone()).collect(),
+        inputs: Some(project.inputs.iter().map(|input| input.name.clone()).collect()),
+        references: Vec::new(),
         outputs: Some(project.outputs.iter().map(|output| output.name.clone()).collect()),
         functions: calls.infos(),
+        aggregates: calls.aggregates(),
     };
     Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog)?)
 }

@@ -1,12 +1,14 @@
 //! What a script compiles to.
 
+use std::sync::Arc;
+
 use tamis_frame::{Column, Type};
 
-use super::aggregate::WindowStep;
+use super::apply::Apply;
 use super::diagnostic::Position;
 use super::expression::Expression;
 use super::project::Project;
-use crate::time::Timestamp;
+use super::{AnalyticSpec, JoinSpec, LookupSpec, MatchSpec, WindowedStep};
 
 /// A script to compile.
 #[derive(Debug, Clone, Copy)]
@@ -20,12 +22,16 @@ pub struct Script<'a> {
 /// The names that a script may use.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
-    /// Inputs.
-    pub inputs: Vec<String>,
+    /// Stream inputs; `None`: any name that is no step is one.
+    pub inputs: Option<Vec<String>>,
+    /// Reference inputs.
+    pub references: Vec<String>,
     /// Outputs; `None`: any.
     pub outputs: Option<Vec<String>>,
     /// Functions, called `udf.NAME`.
     pub functions: Vec<FunctionInfo>,
+    /// Aggregate functions, called `uda.NAME`.
+    pub aggregates: Vec<String>,
 }
 
 /// A function that a script may call.
@@ -35,17 +41,27 @@ pub struct FunctionInfo {
     pub name: String,
     /// The columns that its record must have; `None`: it takes anything.
     pub columns: Option<Vec<Column>>,
-    /// The type of its result.
-    pub returns: Type,
+    /// The type of its result; `None`: any.
+    pub returns: Option<Type>,
 }
 
 /// A compiled script.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
-    /// The inputs that it reads, in the catalog's order.
+    /// The script's file, for messages.
+    pub file: String,
+    /// The script's text.
+    pub text: String,
+    /// The inputs that it reads.
     pub inputs: Vec<InputPlan>,
-    /// Its steps; each stands after the one that it reads.
+    /// The inputs as the query sees them: one for each way in which an input gets its time.
+    pub feeds: Vec<Feed>,
+    /// The reference inputs that it reads, each with the columns it needs.
+    pub references: Vec<(String, Columns)>,
+    /// Its steps; each stands after those that it reads.
     pub steps: Vec<Step>,
+    /// The outputs that it writes, each once.
+    pub outputs: Vec<String>,
 }
 
 /// What is read of an input.
@@ -55,8 +71,21 @@ pub struct InputPlan {
     pub name: String,
     /// Its columns.
     pub columns: Columns,
-    /// What gives its rows their time; `None`: arrival.
+    /// `CREATE TABLE`: columns and their types; a row that does not fit is dropped.
+    pub table: Option<Vec<(Arc<str>, Arc<str>)>>,
+}
+
+/// An input with a sense of time.
+#[derive(Debug)]
+pub struct Feed {
+    /// The input's place in the plan.
+    pub input: usize,
+    /// `TIMESTAMP BY`: what gives rows their time; `None`: arrival.
     pub timestamp_by: Option<Expression>,
+    /// `TIMESTAMP BY … OVER`: rows of each value have a timeline of their own.
+    pub over: Vec<Expression>,
+    /// Whether the arrival time is read, as `#enqueued`.
+    pub enqueued: bool,
 }
 
 /// The columns that are read of an input.
@@ -68,17 +97,17 @@ pub enum Columns {
     All,
 }
 
-/// One SELECT.
+/// A part of the query that runs by itself: one SELECT becomes one or several.
 #[derive(Debug)]
 pub struct Step {
-    /// Its name, when it has one (`WITH name AS …`).
-    pub name: Option<String>,
-    /// What it reads.
-    pub source: Source,
+    /// The step or output that it belongs to, for messages.
+    pub name: Arc<str>,
+    /// What it reads; a join reads two.
+    pub sources: Vec<Source>,
     /// What it does.
     pub operator: Operator,
-    /// The output that its rows go to.
-    pub into: Option<String>,
+    /// The place of the output that its rows go to.
+    pub into: Option<usize>,
     /// Where it stands in the script.
     pub position: Position,
 }
@@ -86,8 +115,8 @@ pub struct Step {
 /// What a step reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// Input number so many of the plan.
-    Input(usize),
+    /// Feed number so many of the plan.
+    Feed(usize),
     /// Step number so many.
     Step(usize),
 }
@@ -95,26 +124,27 @@ pub enum Source {
 /// What a step does.
 #[derive(Debug)]
 pub enum Operator {
-    /// Filters and computes, row by row: a batch in, a batch out.
+    /// Filters and computes, row by row.
     Project(Project),
-    /// Groups the rows of each window.
-    Window(WindowStep),
+    /// `CROSS APPLY`, `OUTER APPLY`.
+    Apply(Apply),
+    /// The rows of several queries; the columns take these names, by their places. `None`: as they are.
+    Union(Option<Vec<Arc<str>>>),
+    /// A join with the reference input of that place.
+    Lookup(LookupSpec, usize),
+    /// A join of two streams.
+    Join(JoinSpec),
+    /// Analytic functions.
+    Analytic(Vec<AnalyticSpec>),
+    /// `MATCH_RECOGNIZE`.
+    Match(MatchSpec),
+    /// GROUP BY.
+    Window(WindowedStep),
 }
 
-/// A window's size and place, in ticks of 100 ns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowSpec {
-    /// Length.
-    pub size: i64,
-    /// Time between the ends of two windows; the same as `size` for a tumbling window.
-    pub hop: i64,
-    /// How far the boundaries are moved from the multiples of `hop`.
-    pub offset: i64,
-}
-
-impl WindowSpec {
-    /// The longest window: 7 days.
-    pub const MAX: i64 = 7 * 24 * 3600 * crate::time::TICKS_PER_SECOND;
-    /// The shortest: one tick.
-    pub const MIN: Timestamp = Timestamp(1);
+impl Operator {
+    /// Whether a batch can be run through it at once, whatever came before.
+    pub fn is_stateless(&self) -> bool {
+        matches!(self, Self::Project(_) | Self::Apply(_) | Self::Union(_) | Self::Lookup(..))
+    }
 }

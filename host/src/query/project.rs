@@ -1,50 +1,12 @@
-//! A step without a window: filters and computes, batch by batch. Function calls are made once a batch.
+//! A stateless step: filters and computes, batch by batch. Function calls are made once a batch.
 
 use std::sync::Arc;
 
-use super::expression::{Expression, Rows};
+use super::Functions;
+use super::expression::{Calls, Ended, Expression, Rows};
 use super::operate::truth;
-use crate::batch::{Batch, Column};
+use crate::batch::{Batch, Column, Record, Value};
 use crate::fault::{Fault, Rejected};
-use crate::time::Timestamp;
-
-/// What the query calls for `udf.…`; the pipeline answers it from the sandbox.
-pub trait Functions {
-    /// Calls a function over `rows` rows.
-    ///
-    /// # Errors
-    /// A [`Fault`] that stops the job. Trouble with a row is not one: it is in [`Called::rejected`].
-    fn call(&mut self, name: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault>;
-
-    /// Runs an aggregate function, `uda.NAME`, from its start over each group: the group's values with their times, in
-    /// that order. Group number `g` has the rows from `ends[g - 1]` (0 for the first) up to `ends[g]`.
-    /// The answer has one value a group.
-    ///
-    /// # Errors
-    /// A [`Fault`] that stops the job, also when there is no such function.
-    fn aggregate(&mut self, name: &str, values: &Column, times: &[Timestamp], ends: &[usize]) -> Result<Column, Fault> {
-        let _unused = (values, times, ends);
-        Err(Fault::job(format!("there is no aggregate function 'uda.{name}'")))
-    }
-}
-
-/// One argument of a call.
-#[derive(Debug)]
-pub enum Argument<'a> {
-    /// The whole rows of a source.
-    Record(&'a Batch),
-    /// One value a row.
-    Value(&'a Column),
-}
-
-/// What a call answered.
-#[derive(Debug)]
-pub struct Called {
-    /// One value a row.
-    pub column: Column,
-    /// Row and reason, rows ascending.
-    pub rejected: Vec<(usize, String)>,
-}
 
 /// Rows that go on, and rows that do not.
 #[derive(Debug)]
@@ -53,19 +15,19 @@ pub struct Output {
     pub batch: Batch,
     /// Rows that a function rejected.
     pub rejected: Vec<Rejected>,
+    /// Rows that a function failed on: they stop the job, or are rejected, too, as the job's policy says.
+    pub failed: Vec<Failure>,
 }
 
-/// A `udf.…` call of a step.
+/// A row that stops the job.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) name: String,
-    pub(super) arguments: Vec<CallArgument>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum CallArgument {
-    Record,
-    Value(Expression),
+pub struct Failure {
+    /// The row, as far as it is known.
+    pub row: Value,
+    /// What becomes of it when the job goes on.
+    pub rejected: Rejected,
+    /// Why.
+    pub fault: Fault,
 }
 
 /// One entry of a SELECT list.
@@ -73,37 +35,22 @@ pub(super) enum CallArgument {
 pub(super) enum Item {
     /// All columns that are not there yet.
     Star,
+    /// All columns of one source of a join.
+    StarOf(Arc<str>),
+    /// All fields of a record.
+    Fields(Expression),
     /// An expression and its name.
     Named(Arc<str>, Expression),
 }
 
-/// A step without a window.
-#[derive(Debug)]
-pub struct Project {
-    pub(super) filter: Filter,
-    pub(super) calls: Vec<Call>,
-    pub(super) items: Vec<Item>,
-}
-
-/// A WHERE clause, with the calls in it.
+/// Filters rows, then computes columns.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
-    pub(super) calls: Vec<Call>,
-    pub(super) condition: Option<Expression>,
-}
-
-impl Filter {
-    /// The rows for which the condition holds.
-    pub(super) fn run(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<Output, Fault> {
-        let Some(condition) = &self.condition else { return Ok(Output { batch: batch.clone(), rejected: Vec::new() }) };
-        let (batch, calls, rejected) = make_calls(&self.calls, batch, functions)?;
-        let holds = truth(&condition.over(Rows { batch: &batch, calls: &calls })?);
-        if holds.iter().all(|holds| *holds) {
-            return Ok(Output { batch, rejected });
-        }
-        let keep: Vec<u32> = (0..holds.len() as u32).filter(|row| holds[*row as usize]).collect();
-        Ok(Output { batch: batch.take(&keep), rejected })
-    }
+pub struct Project {
+    pub(super) filter: Option<Expression>,
+    /// `None`: the rows as they are, with `more` beside their columns.
+    pub(super) items: Option<Vec<Item>>,
+    /// Hidden columns that are added.
+    pub(super) more: Vec<(Arc<str>, Expression)>,
 }
 
 impl Project {
@@ -112,65 +59,115 @@ impl Project {
     /// # Errors
     /// A [`Fault`] that stops the job.
     pub fn run(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<Output, Fault> {
-        let Output { batch, mut rejected } = self.filter.run(batch, functions)?;
-        let (batch, calls, more) = make_calls(&self.calls, &batch, functions)?;
-        rejected.extend(more);
-        let rows = Rows { batch: &batch, calls: &calls };
+        let Output { batch, mut rejected, mut failed } = self.filtered(batch, functions)?;
+        let mut calls = Calls::with(functions);
+        let rows = Rows::of(&batch);
         let mut names: Vec<Arc<str>> = Vec::new();
-        let mut columns = Vec::new();
-        for item in &self.items {
-            match item {
-                Item::Star => {
-                    for (name, column) in batch.names.iter().zip(&batch.columns) {
-                        // A column that is already projected is not repeated by a later star.
-                        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                            names.push(Arc::clone(name));
-                            columns.push(column.clone());
-                        }
-                    }
-                }
-                Item::Named(name, expression) => {
-                    names.push(Arc::clone(name));
-                    columns.push(expression.over(rows)?);
+        let mut columns: Vec<Column> = Vec::new();
+        match &self.items {
+            None => {
+                names.extend(batch.names.iter().cloned());
+                columns.extend(batch.columns.iter().cloned());
+            }
+            Some(items) => {
+                for item in items {
+                    item.run(rows, &mut calls, &mut names, &mut columns)?;
                 }
             }
         }
-        Ok(Output { batch: Batch { names: names.into(), columns, times: Arc::clone(&batch.times), origin: batch.origin }, rejected })
+        for (name, expression) in &self.more {
+            names.push(Arc::clone(name));
+            columns.push(expression.over(rows, &mut calls)?);
+        }
+        let names = if self.items.is_none() && self.more.is_empty() { Arc::clone(&batch.names) } else { names.into() };
+        let projected = Batch { names, columns, times: Arc::clone(&batch.times), origin: batch.origin.clone() };
+        let ended = calls.finish(&batch);
+        rejected.extend(ended.rejected);
+        failed.extend(ended.failed);
+        let batch = match ended.keep {
+            Some(keep) => projected.take(&keep),
+            None => projected,
+        };
+        Ok(Output { batch, rejected, failed })
+    }
+
+    /// The rows for which the condition holds.
+    fn filtered(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<Output, Fault> {
+        let Some(condition) = &self.filter else { return Ok(Output { batch: batch.clone(), rejected: Vec::new(), failed: Vec::new() }) };
+        let mut calls = Calls::with(functions);
+        let mut holds = truth(&condition.over(Rows::of(batch), &mut calls)?);
+        let Ended { keep, rejected, failed } = calls.finish(batch);
+        if let Some(keep) = keep {
+            let mut good = vec![false; holds.len()];
+            keep.iter().for_each(|row| good[*row as usize] = true);
+            holds.iter_mut().zip(good).for_each(|(holds, good)| *holds &= good);
+        }
+        if holds.iter().all(|holds| *holds) {
+            return Ok(Output { batch: batch.clone(), rejected, failed });
+        }
+        let keep: Vec<u32> = (0..holds.len() as u32).filter(|row| holds[*row as usize]).collect();
+        Ok(Output { batch: batch.take(&keep), rejected, failed })
     }
 }
 
-/// Makes each call once; rows that any of them rejects are left out of all.
-pub(super) fn make_calls(
-    calls: &[Call],
-    batch: &Batch,
-    functions: &mut dyn Functions,
-) -> Result<(Batch, Vec<Column>, Vec<Rejected>), Fault> {
-    let mut results = Vec::with_capacity(calls.len());
-    let mut reasons: std::collections::BTreeMap<usize, (String, String)> = std::collections::BTreeMap::new();
-    if batch.rows() == 0 {
-        return Ok((batch.clone(), vec![Column::Null(0); calls.len()], Vec::new()));
-    }
-    for call in calls {
-        let values = call
-            .arguments
-            .iter()
-            .map(|argument| match argument {
-                CallArgument::Record => Ok(None),
-                CallArgument::Value(expression) => expression.over(Rows { batch, calls: &[] }).map(Some),
-            })
-            .collect::<Result<Vec<_>, Fault>>()?;
-        let arguments: Vec<Argument<'_>> =
-            values.iter().map(|value| value.as_ref().map_or(Argument::Record(batch), Argument::Value)).collect();
-        let called = functions.call(&call.name, &arguments, batch.rows())?;
-        for (row, reason) in called.rejected {
-            reasons.entry(row).or_insert_with(|| (format!("udf.{}", call.name), reason));
+impl Item {
+    /// Appends the item's columns. A column that is already there is not repeated by a star.
+    fn run(&self, rows: Rows<'_>, calls: &mut Calls<'_>, names: &mut Vec<Arc<str>>, columns: &mut Vec<Column>) -> Result<(), Fault> {
+        let mut add = |name: Arc<str>, column: Column| {
+            if !name.starts_with('#') && !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+                names.push(name);
+                columns.push(column);
+            }
+        };
+        match self {
+            Self::Star => {
+                rows.batch.names.iter().zip(&rows.batch.columns).for_each(|(name, column)| add(Arc::clone(name), column.clone()));
+            }
+            Self::StarOf(alias) => {
+                for (name, column) in rows.batch.names.iter().zip(&rows.batch.columns) {
+                    let head = name.get(..alias.len()).is_some_and(|head| head.eq_ignore_ascii_case(alias));
+                    if let Some(rest) = name.get(alias.len()..).and_then(|rest| rest.strip_prefix('.'))
+                        && head
+                    {
+                        add(rest.into(), column.clone());
+                    }
+                }
+            }
+            Self::Fields(record) => {
+                let record = record.over(rows, calls)?;
+                fields(&record).into_iter().for_each(|(name, column)| add(name, column));
+            }
+            Self::Named(name, expression) => {
+                if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                    names.push(Arc::clone(name));
+                    columns.push(expression.over(rows, calls)?);
+                }
+            }
         }
-        results.push(called.column);
+        Ok(())
     }
-    if reasons.is_empty() {
-        return Ok((batch.clone(), results, Vec::new()));
+}
+
+/// A column for each field of a column of records; absent where a record does not have it.
+fn fields(records: &Column) -> Vec<(Arc<str>, Column)> {
+    let Column::Mixed(values) = records else { return Vec::new() };
+    let records: Vec<Option<&Record>> =
+        values.iter().map(|value| if let Value::Record(fields) = value { Some(&**fields) } else { None }).collect();
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for (name, _) in records.iter().flatten().flat_map(|fields| fields.iter()) {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(Arc::clone(name));
+        }
     }
-    let keep: Vec<u32> = (0..batch.rows() as u32).filter(|row| !reasons.contains_key(&(*row as usize))).collect();
-    let rejected = reasons.into_iter().map(|(row, (step, reason))| Rejected { origin: batch.row_id(row), step, reason }).collect();
-    Ok((batch.take(&keep), results.iter().map(|column| column.take(&keep)).collect(), rejected))
+    let value = |fields: &Option<&Record>, name: &str| {
+        let found = fields.and_then(|fields| fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+        found.map_or(Value::Missing, |(_, value)| value.clone())
+    };
+    names
+        .into_iter()
+        .map(|name| {
+            let column = Column::from_values(records.iter().map(|fields| value(fields, &name)));
+            (name, column)
+        })
+        .collect()
 }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use super::aggregates::AggregateSpec;
-use super::expression::{Expression, Rows};
-use super::operate::truth;
-use super::project::{Call, Filter, Functions, Output, make_calls};
+use super::expression::Expression;
 use crate::batch::{Batch, Column, Origin};
-use crate::fault::{Fault, Rejected};
+use crate::fault::Fault;
 use crate::time::Timestamp;
 
 /// One window of a step, in ticks of 100 ns. Sizes are above 0 and at most [`WindowForm::MAX`].
@@ -45,19 +43,14 @@ impl WindowForm {
     pub const MAX: i64 = 7 * 24 * 3600 * crate::time::TICKS_PER_SECOND;
 }
 
-/// A step with GROUP BY. Inside `items` and `having`, `#key0`, `#aggregate0` and so on are columns, and `#window` is the
-/// window's id.
-#[derive(Debug)]
+/// A step with GROUP BY. What comes out has the columns `#key0`, `#aggregate0` and so on, and `#window`, the window's id; HAVING
+/// and the SELECT list are a step of their own behind it, and WHERE and `udf.…` calls one before it.
+#[derive(Debug, Clone)]
 pub struct WindowedStep {
-    pub(super) filter: Filter,
-    /// The `udf.…` calls in keys, partition keys and aggregates.
-    pub(super) calls: Vec<Call>,
     /// One, or those of `Windows(…)`, with their ids.
     pub(super) windows: Vec<(Option<Arc<str>>, WindowForm)>,
     pub(super) keys: Vec<Expression>,
     pub(super) aggregates: Vec<AggregateSpec>,
-    pub(super) having: Option<Expression>,
-    pub(super) items: Vec<(Arc<str>, Expression)>,
 }
 
 /// Rows on their way into the windows: their columns for keys and aggregates.
@@ -71,8 +64,6 @@ pub struct WindowRows {
     pub partition_keys: Vec<Vec<Column>>,
     /// The argument of each aggregate, then its ORDER BY keys.
     pub arguments: Vec<Vec<Column>>,
-    /// Rows that a function rejected.
-    pub rejected: Vec<Rejected>,
 }
 
 /// Groups that came out of windows: one row each.
@@ -89,11 +80,9 @@ pub struct WindowGroups {
 }
 
 impl WindowedStep {
-    /// A step over one window, without WHERE, HAVING and function calls, that gives its keys and aggregates.
+    /// A step over one window.
     pub fn new(window: WindowForm, keys: Vec<Expression>, aggregates: Vec<AggregateSpec>) -> Self {
-        let names = (0..keys.len()).map(key_name).chain((0..aggregates.len()).map(aggregate_name)).chain([WINDOW_NAME.into()]);
-        let items = names.map(|name: Arc<str>| (Arc::clone(&name), Expression::Column(name, Vec::new()))).collect();
-        Self { filter: Filter::default(), calls: Vec::new(), windows: vec![(None, window)], keys, aggregates, having: None, items }
+        Self { windows: vec![(None, window)], keys, aggregates }
     }
 
     /// Its windows.
@@ -111,16 +100,12 @@ impl WindowedStep {
         self.keys.len()
     }
 
-    /// Filters rows, makes the calls, and computes what the windows hold of the rows.
+    /// Computes what the windows hold of the rows.
     ///
     /// # Errors
     /// A [`Fault`] that stops the job.
-    pub fn prepare(&self, batch: &Batch, functions: &mut dyn Functions) -> Result<WindowRows, Fault> {
-        let Output { batch, mut rejected } = self.filter.run(batch, functions)?;
-        let (batch, calls, more) = make_calls(&self.calls, &batch, functions)?;
-        rejected.extend(more);
-        let rows = Rows { batch: &batch, calls: &calls };
-        let columns = |expressions: &[Expression]| expressions.iter().map(|key| key.over(rows)).collect::<Result<Vec<_>, _>>();
+    pub fn prepare(&self, batch: &Batch) -> Result<WindowRows, Fault> {
+        let columns = |expressions: &[Expression]| expressions.iter().map(|key| key.evaluate(batch)).collect::<Result<Vec<_>, _>>();
         let keys = columns(&self.keys)?;
         let partition_keys = self
             .windows
@@ -135,35 +120,19 @@ impl WindowedStep {
             .iter()
             .map(|aggregate| {
                 let own = aggregate.argument.as_ref().or_else(|| aggregate.takes_rows().then_some(&Expression::Row));
-                own.into_iter()
-                    .chain(aggregate.order_by.iter().map(|key| &key.expression))
-                    .map(|expression| expression.over(rows))
-                    .collect()
+                own.into_iter().chain(aggregate.order_by.iter().map(|key| &key.expression)).map(|expression| expression.evaluate(batch)).collect()
             })
             .collect::<Result<Vec<Vec<Column>>, Fault>>()?;
-        Ok(WindowRows { keys, partition_keys, arguments, batch, rejected })
+        Ok(WindowRows { keys, partition_keys, arguments, batch: batch.clone() })
     }
 
-    /// HAVING, then the SELECT list.
-    ///
-    /// # Errors
-    /// A [`Fault`] that stops the job.
-    pub fn results(&self, groups: WindowGroups) -> Result<Batch, Fault> {
+    /// The groups as rows.
+    pub fn results(&self, groups: WindowGroups) -> Batch {
         let WindowGroups { times, windows, keys, aggregates } = groups;
         let ids = windows.iter().map(|window| self.windows.get(*window as usize).and_then(|(id, _)| id.as_deref()));
         let names = (0..keys.len()).map(key_name).chain((0..aggregates.len()).map(aggregate_name)).chain([WINDOW_NAME.into()]).collect();
         let columns = keys.into_iter().chain(aggregates).chain([Column::Text(ids.collect())]).collect();
-        let mut made = Batch { names, columns, times: times.into(), origin: Origin::Derived };
-        if let Some(having) = &self.having {
-            let holds = truth(&having.over(Rows { batch: &made, calls: &[] })?);
-            if !holds.iter().all(|holds| *holds) {
-                made = made.take(&(0..holds.len() as u32).filter(|row| holds[*row as usize]).collect::<Vec<_>>());
-            }
-        }
-        let over = Rows { batch: &made, calls: &[] };
-        let columns = self.items.iter().map(|(_, expression)| expression.over(over)).collect::<Result<Vec<_>, _>>()?;
-        let names = self.items.iter().map(|(name, _)| Arc::clone(name)).collect();
-        Ok(Batch { names, columns, ..made })
+        Batch { names, columns, times: times.into(), origin: Origin::Derived }
     }
 }
 
@@ -182,31 +151,22 @@ pub(super) fn aggregate_name(number: usize) -> Arc<str> {
 mod tests {
     use super::*;
     use crate::batch::Value;
-    use crate::query::operate::Binary;
-
-    fn column(name: &str) -> Expression {
-        Expression::Column(name.into(), Vec::new())
-    }
 
     #[test]
-    fn having_and_items_see_keys_aggregates_the_end_and_the_id_of_the_window() {
+    fn groups_come_out_with_their_keys_their_values_the_end_and_the_id_of_the_window() {
         let windows = vec![(Some("short".into()), WindowForm::Snapshot), (None, WindowForm::Sliding { size: 10 })];
-        let more_than_one =
-            Expression::Binary(Binary::Greater, Box::new(column("#aggregate0")), Box::new(Expression::Constant(Value::BigInt(1))));
-        let items = [("id", "#window"), ("card", "#key0"), ("n", "#aggregate0")].map(|(name, inner)| (name.into(), column(inner)));
-        let items = items.into_iter().chain([("until".into(), Expression::Timestamp)]).collect();
-        let step =
-            WindowedStep { windows, having: Some(more_than_one), items, ..WindowedStep::new(WindowForm::Snapshot, Vec::new(), Vec::new()) };
+        let step = WindowedStep { windows, ..WindowedStep::new(WindowForm::Snapshot, Vec::new(), Vec::new()) };
         let groups = WindowGroups {
-            times: [5, 6, 7].map(Timestamp).to_vec(),
-            windows: vec![0, 1, 1],
-            keys: vec![Column::from_values(["a", "b", "c"].map(|text| Value::Text(text.into())))],
-            aggregates: vec![Column::from_values([2, 1, 3].map(Value::BigInt))],
+            times: [5, 6].map(Timestamp).to_vec(),
+            windows: vec![0, 1],
+            keys: vec![Column::from_values(["a", "b"].map(|text| Value::Text(text.into())))],
+            aggregates: vec![Column::from_values([2, 1].map(Value::BigInt))],
         };
-        let made = step.results(groups).unwrap();
+        let made = step.results(groups);
+        assert_eq!(made.names.iter().map(|name| &**name).collect::<Vec<_>>(), ["#key0", "#aggregate0", WINDOW_NAME]);
         let rows: Vec<Vec<Value>> = (0..made.rows()).map(|row| made.columns.iter().map(|column| column.value(row)).collect()).collect();
-        let row = |id: Value, card: &str, n, until| vec![id, Value::Text(card.into()), Value::BigInt(n), Value::DateTime(Timestamp(until))];
-        assert_eq!(rows, [row(Value::Text("short".into()), "a", 2, 5), row(Value::Null, "c", 3, 7)]);
-        assert_eq!(made.times.to_vec(), [5, 7].map(Timestamp));
+        let row = |card: &str, n, id| vec![Value::Text(card.into()), Value::BigInt(n), id];
+        assert_eq!(rows, [row("a", 2, Value::Text("short".into())), row("b", 1, Value::Null)]);
+        assert_eq!(made.times.to_vec(), [5, 6].map(Timestamp));
     }
 }

@@ -8,7 +8,8 @@ use super::Sink;
 use crate::batch::{Batch, DocumentKeys, write_row};
 use crate::fault::{Fault, Rejected};
 
-/// Appends rows to a file as JSON lines. At least once: after a crash the rows behind the checkpoint come again.
+/// Appends rows to a file as JSON lines. After a crash the file is cut back to the checkpoint, and the rows behind it come again:
+/// no line is there twice.
 #[derive(Debug)]
 pub struct JsonLines {
     path: PathBuf,
@@ -83,6 +84,21 @@ impl Sink for JsonLines {
         self.write_out()?;
         self.file.sync_data().map_err(|error| self.fault(&error))
     }
+
+    fn position(&self) -> Option<u64> {
+        // After a flush the file has everything.
+        self.file.metadata().ok().map(|metadata| metadata.len())
+    }
+
+    fn resume(&mut self, position: u64) -> Result<(), Fault> {
+        let length = self.file.metadata().map_err(|error| self.fault(&error))?.len();
+        if length > position {
+            tracing::info!(path = %self.path.display(), from = position, to = length, "Rows behind the checkpoint are cut off; they come again.");
+            self.file.set_len(position).map_err(|error| self.fault(&error))?;
+            self.file.seek(SeekFrom::End(0)).map_err(|error| self.fault(&error))?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +106,30 @@ mod tests {
     use super::*;
     use crate::batch::{Column, Origin};
     use crate::time::Timestamp;
+
+    #[test]
+    fn rows_behind_the_checkpoint_are_cut_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.jsonl");
+        let batch = |value| Batch {
+            names: vec!["a".into()].into(),
+            columns: vec![Column::BigInt(vec![value].into())],
+            times: vec![Timestamp(0)].into(),
+            origin: Origin::Derived,
+        };
+        let mut sink = JsonLines::open(&path).unwrap();
+        let mut write = |sink: &mut JsonLines, value| {
+            sink.write(&batch(value), &DocumentKeys::of(&batch(value), 0)).unwrap();
+            sink.flush().unwrap();
+            sink.position().unwrap()
+        };
+        let position = write(&mut sink, 1);
+        write(&mut sink, 2);
+        let mut sink = JsonLines::open(&path).unwrap();
+        sink.resume(position).unwrap();
+        write(&mut sink, 3);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"a\":3}\n");
+    }
 
     #[test]
     fn rows_are_appended_and_an_unfinished_line_is_cut_off() {

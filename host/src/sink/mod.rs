@@ -27,4 +27,19 @@ pub trait Sink: Send + std::fmt::Debug {
 
     /// Returns when everything taken so far is durable.
     fn flush(&mut self) -> Result<(), Fault>;
+
+    /// How far it is written, after [`Sink::flush`], where rows that come again after a crash would be there twice. It is kept
+    /// with the checkpoint, and [`Sink::resume`] gets it at the next start.
+    fn position(&self) -> Option<u64> {
+        None
+    }
+
+    /// Forgets what was written behind a position.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it cannot.
+    fn resume(&mut self, position: u64) -> Result<(), Fault> {
+        let _nothing_to_forget = position;
+        Ok(())
+    }
 }

@@ -53,7 +53,7 @@ fn text(text: &str, out: &mut Vec<u8>) {
 
 fn encode_value(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Null => out.push(NULL),
+        Value::Null | Value::Missing => out.push(NULL),
         Value::Bit(value) => out.push(if *value { TRUE } else { FALSE }),
         Value::BigInt(value) => number(BIGINT, value.to_le_bytes(), out),
         Value::Float(value) => number(FLOAT, value.to_le_bytes(), out),

@@ -104,14 +104,14 @@ impl Windowed {
             groups.keys = groups.keys.iter().map(|column| column.take(&keep)).collect();
             groups.aggregates = groups.aggregates.iter().map(|column| column.take(&keep)).collect();
         }
-        self.step.results(groups)
+        Ok(self.step.results(groups))
     }
 }
 
 impl Operate for Windowed {
     fn push(&mut self, _port: usize, batch: &Batch, context: &mut Context<'_>) -> Result<(), Fault> {
-        let rows = self.step.prepare(batch, context.functions)?;
-        let mut rejected = rows.rejected.clone();
+        let rows = self.step.prepare(batch)?;
+        let mut rejected = Vec::new();
         let rows = self.only_good(rows, &mut rejected)?;
         let WindowRows { batch, keys, partition_keys, arguments, .. } = &rows;
         self.windows.push(&WindowInput { batch, keys, partition_keys, arguments })?;

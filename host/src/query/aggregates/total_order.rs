@@ -50,7 +50,7 @@ fn kind(value: &Value) -> u8 {
 
 fn class(value: &Value) -> u8 {
     match value {
-        Value::Null => 0,
+        Value::Null | Value::Missing => 0,
         Value::Bit(_) | Value::BigInt(_) | Value::Float(_) => 1,
         Value::DateTime(_) => 2,
         Value::Text(_) => 3,

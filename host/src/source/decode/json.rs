@@ -52,7 +52,7 @@ pub(super) fn take_row(value: Value, rows: &mut Rows, stamp: Stamp) -> Result<()
 /// What a value is, in words.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
-        Value::Null => "null",
+        Value::Null | Value::Missing => "null",
         Value::Bit(_) => "a boolean",
         Value::BigInt(_) | Value::Float(_) => "a number",
         Value::Text(_) | Value::DateTime(_) => "a text",

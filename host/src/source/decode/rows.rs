@@ -262,14 +262,14 @@ impl Rows {
 
     /// The event is good: its rows enter the columns.
     pub(super) fn commit(&mut self) {
-        let Self { targets, slots, ends, text, rows, .. } = self;
+        let Self { targets, slots, ends, text, rows, open, .. } = self;
         let mut slots_left = slots.drain(..);
         let mut start = 0;
         for end in ends.drain(..) {
             for (column, slot) in slots_left.by_ref().take(end - start) {
                 let Target { builder, filled, .. } = &mut targets[column as usize];
                 if *filled < *rows {
-                    builder.push_nulls(*rows - *filled);
+                    absent(builder, *rows - *filled, *open);
                 }
                 *filled = *rows + 1;
                 match slot {
@@ -308,7 +308,7 @@ impl Rows {
                 continue;
             }
             let mut builder = std::mem::take(&mut target.builder);
-            builder.push_nulls(rows - filled);
+            absent(&mut builder, rows - filled, self.open);
             names.push(Arc::clone(&target.name));
             columns.push(builder.finish());
         }
@@ -319,6 +319,11 @@ impl Rows {
         }
         (names.into(), columns)
     }
+}
+
+/// Rows without the field: where all fields are read it is not there, where these columns are read it is null.
+fn absent(builder: &mut ColumnBuilder, rows: usize, open: bool) {
+    if open { builder.push_all_missing(rows) } else { builder.push_nulls(rows) }
 }
 
 /// A text from an event, short enough for a message.

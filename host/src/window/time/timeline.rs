@@ -172,6 +172,11 @@ impl Timeline {
         }
     }
 
+    /// How many partitions it has.
+    pub fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
     /// A partition has no more events.
     pub fn finish(&mut self, partition: usize) {
         if let Some(state) = self.partitions.get_mut(partition) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::query::Expression;
+use crate::query::{AggregateSpec, Expression};
 
 /// One analytic function with its OVER clause. Expressions are over the rows of the source.
 #[derive(Debug, Clone)]
@@ -33,56 +33,6 @@ pub enum AnalyticFunction {
     },
     /// `ISFIRST(unit, n)`.
     IsFirst,
-    /// `SUM(value)` and its like over the rows of the duration, this one included.
-    Aggregate {
-        /// The aggregate.
-        function: Running,
-        /// Its argument; for `COUNT(*)` a constant.
-        value: Expression,
-    },
-    /// `TopOne(value)`; without argument the value is [`Expression::Row`].
-    TopOne {
-        /// What is returned of the first row.
-        value: Expression,
-        /// ORDER BY.
-        order_by: Vec<(Expression, Direction)>,
-    },
-    /// `CollectTop(count, value)`.
-    CollectTop {
-        /// At most so many rows.
-        count: usize,
-        /// What is returned of each.
-        value: Expression,
-        /// ORDER BY.
-        order_by: Vec<(Expression, Direction)>,
-    },
-    /// `Collect(value)`: in the order of arrival.
-    Collect {
-        /// What is returned of each row.
-        value: Expression,
-    },
-}
-
-/// An aggregate that runs over the last rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Running {
-    /// `COUNT`: values that are not null.
-    Count,
-    /// `SUM`
-    Sum,
-    /// `AVG`
-    Avg,
-    /// `MIN`
-    Min,
-    /// `MAX`
-    Max,
-}
-
-/// The direction of one ORDER BY key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Least first; null is the least.
-    Ascending,
-    /// Greatest first.
-    Descending,
+    /// COUNT, SUM, AVG, MIN, MAX, TopOne, CollectTop or Collect over the rows of the duration, this one included.
+    Aggregate(AggregateSpec),
 }

@@ -1,0 +1,57 @@
+//! The language, case by case. Each case is a query, its inputs and what it must write; it is run three ways: as the rows
+//! come, row by row, and with the state saved and restored between two rows.
+//!
+//! `tests/conformance/` holds the project's own cases, one folder each (`tests/conformance/README.md` says what is in it).
+//! A file of cases in one piece is run, too, when `TAMIS_ASA_CASES` names it. `CASE=part-of-a-name` runs only some.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+#[path = "conformance/case.rs"]
+mod case;
+#[path = "conformance/compare.rs"]
+mod compare;
+#[path = "conformance/folder.rs"]
+mod folder;
+#[path = "conformance/one_file.rs"]
+mod one_file;
+
+use std::path::Path;
+
+use case::Case;
+use tamis::pipeline::bounded::Cut;
+
+const WAYS: [(&str, Cut); 3] = [("as the rows come", Cut::Whole), ("row by row", Cut::EachRow), ("saved and restored", Cut::Saved)];
+
+/// Runs all cases and tells every one that fails.
+fn run(cases: Vec<Case>) {
+    let wanted = std::env::var("CASE").unwrap_or_default();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for case in cases.iter().filter(|case| case.name.contains(&wanted)) {
+        count += 1;
+        for (way, cut) in WAYS {
+            if let Err(why) = case.check(cut) {
+                failures.push(format!("{} ({way}): {why}", case.name));
+                break;
+            }
+        }
+    }
+    for failure in &failures {
+        eprintln!("\n{failure}");
+    }
+    assert!(failures.is_empty(), "{} of {count} cases failed", failures.len());
+    assert!(count > 0 || !wanted.is_empty(), "there are no cases");
+}
+
+#[test]
+fn the_projects_own_cases_hold_three_ways() {
+    run(folder::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance")));
+}
+
+#[test]
+fn the_cases_of_a_file_hold_three_ways() {
+    match std::env::var_os("TAMIS_ASA_CASES") {
+        Some(file) => run(one_file::read_all(Path::new(&file))),
+        None => eprintln!("TAMIS_ASA_CASES is not set: only the project's own cases run"),
+    }
+}
