@@ -8,7 +8,6 @@ use crate::query::{Argument, Called, Catalog, Script, compile};
 use crate::time::TICKS_PER_SECOND;
 
 /// The job has no functions.
-#[derive(Debug)]
 struct Nothing;
 
 impl Functions for Nothing {
@@ -60,7 +59,7 @@ fn a_window_comes_out_when_every_partition_has_passed_its_end() {
     assert_eq!(lines(&engine.push(0, 0, rows(0, 0, &[(1, "a", Value::Null), (12, "a", Value::Null)]), second(12)).unwrap()), none);
     assert_eq!(lines(&engine.push(0, 1, rows(0, 1, &[(3, "a", Value::Null)]), second(12)).unwrap()), none);
     // The second partition is idle: it is not waited for longer than the late tolerance.
-    engine.idle(0, 1, second(22));
+    engine.idle(0, 1, second(25));
     assert_eq!(lines(&engine.advance().unwrap()), [r#"{"card":"a","n":2}"#]);
     assert_eq!(lines(&engine.finish().unwrap()), [r#"{"card":"a","n":1}"#]);
 }

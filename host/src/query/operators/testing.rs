@@ -57,11 +57,11 @@ pub(super) fn all(conditions: Vec<Expression>) -> Option<Expression> {
 
 /// `DATEDIFF(minute, from, to)` of two datetime columns: boundaries crossed.
 pub(super) fn minutes_between(from: &str, to: &str) -> Expression {
-    let difference = crate::query::functions::find("DATEDIFF").copied().unwrap();
-    Expression::Function(difference, vec![constant(text("minute")), column(from), column(to)])
+    let minute = Expression::Constant(Value::Text("minute".into()));
+    let difference = *crate::query::functions::find("DATEDIFF").unwrap();
+    Expression::Function(difference, vec![minute, column(from), column(to)])
 }
 
-#[derive(Debug)]
 struct NoFunctions;
 
 impl Functions for NoFunctions {
