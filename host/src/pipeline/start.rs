@@ -22,7 +22,7 @@ use super::compute::{Compute, Unit};
 use super::functions::{Bound, CallSettings, Calls};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
 use super::reader::{Place, Reader};
-use super::{Job, Status, measure, outputs};
+use super::{Job, Status, measure, outputs, references};
 
 /// Units that may wait between the two halves.
 const QUEUE: usize = 4;
@@ -67,7 +67,8 @@ impl Job {
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
         let arrivals = arrivals(&project, &plan, &log);
-        let mut engine = Engine::new(plan, Box::new(calls), &[], engine_settings(&project, &readers, &settings))?;
+        let references = references::read(&project, &plan, &settings.clock)?;
+        let mut engine = Engine::new(plan, Box::new(calls), &references, engine_settings(&project, &readers, &settings))?;
         if let Some(saved) = store.state(ENGINE_STATE)?
             && !engine.restore(&saved)?
         {
@@ -153,16 +154,22 @@ fn engine_settings(project: &Project, readers: &[Reader], settings: &Settings) -
     }
 }
 
-/// Compiles the project's script against its inputs, outputs and functions.
-fn plan(project: &Project, calls: &Calls) -> Result<Plan, Fault> {
-    let catalog = Catalog {
-        inputs: Some(project.inputs.iter().map(|input| input.name.clone()).collect()),
-        references: Vec::new(),
-        outputs: Some(project.outputs.iter().map(|output| output.name.clone()).collect()),
+/// The names that the project's script may use. A project without outputs may write to any.
+pub(super) fn catalog(project: &Project, calls: &Calls) -> Catalog {
+    let named = |reference: bool| project.inputs.iter().filter(move |input| input.reference == reference).map(|input| input.name.clone());
+    let outputs: Vec<String> = project.outputs.iter().map(|output| output.name.clone()).collect();
+    Catalog {
+        inputs: Some(named(false).collect()),
+        references: named(true).collect(),
+        outputs: Some(outputs).filter(|outputs| !outputs.is_empty()),
         functions: calls.infos(),
         aggregates: calls.aggregates(),
-    };
-    Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog)?)
+    }
+}
+
+/// Compiles the project's script against its inputs, outputs and functions.
+fn plan(project: &Project, calls: &Calls) -> Result<Plan, Fault> {
+    Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog(project, calls))?)
 }
 
 /// Starts the two threads and a third that waits for both.
@@ -244,6 +251,7 @@ fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, s
                 let format = source.format().clone();
                 add(0, Place::File { source: Box::new(source), finished: false }, format);
             }
+            InputSource::Nothing => return Err(Fault::job(format!("input '{}' has no rows here", from.name))),
         }
     }
     Ok(readers)
@@ -265,7 +273,7 @@ fn input_settings<'a>(project: &'a Project, input: &InputPlan) -> Result<&'a Inp
     project.input(&input.name).ok_or_else(|| Fault::internal(format!("input '{}' has no settings", input.name)))
 }
 
-fn wanted(columns: &Columns) -> Wanted {
+pub(super) fn wanted(columns: &Columns) -> Wanted {
     match columns {
         Columns::Named(names) => Wanted::Columns(names.clone()),
         Columns::All => Wanted::All,
@@ -279,7 +287,7 @@ fn log_format(format: InputFormat) -> Format {
     }
 }
 
-fn file_format(format: InputFormat) -> FileFormat {
+pub(super) fn file_format(format: InputFormat) -> FileFormat {
     match format {
         InputFormat::Json => FileFormat::Json,
         InputFormat::Csv { delimiter } => FileFormat::Csv { delimiter },
