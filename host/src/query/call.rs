@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::time::Timestamp;
 
 /// What the query calls for `udf.…` and `uda.…`; the pipeline answers it.
-pub trait Functions: Send + std::fmt::Debug {
+pub trait Functions: Send {
     /// Calls a function over `rows` rows.
     ///
     /// # Errors
@@ -53,4 +53,10 @@ pub struct Failed {
     pub rows: Range<usize>,
     /// Why.
     pub fault: Fault,
+}
+
+impl std::fmt::Debug for dyn Functions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Functions")
+    }
 }

@@ -33,13 +33,19 @@ impl Calls {
                     calls.scalars.insert(key, Callee::Module(bound));
                 }
                 FunctionBody::JavaScript { file, text } => {
-                    let (name, returns) = (function.name.clone(), function.returns.clone());
-                    let script = Script { name, file: file.clone(), text: text.clone(), returns };
+                    let kind = if function.aggregate { Kind::Aggregate } else { Kind::Scalar };
+                    let script = Script::new(&function.name, file, text, function.returns.clone()).check(kind, &settings.scripts)?;
+                    if !script.helpers.is_empty() {
+                        let helpers = script.helpers.join(", ");
+                        tracing::warn!(
+                            file,
+                            helpers,
+                            "The script has functions beside main. They work here; the cloud takes scripts with exactly one function."
+                        );
+                    }
                     if function.aggregate {
-                        let script = script.check(Kind::Aggregate, &settings.scripts)?;
                         calls.aggregates.insert(key, Aggregate::new(script, settings.scripts.clone()));
                     } else {
-                        let script = script.check(Kind::Scalar, &settings.scripts)?;
                         calls.scalars.insert(key, Callee::Script(Scalar::new(script, settings.scripts.clone())));
                     }
                 }

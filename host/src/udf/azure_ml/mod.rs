@@ -114,6 +114,9 @@ pub struct AzureMl {
     stop: Arc<AtomicBool>,
 }
 
+/// Some of the rows, and what became of them.
+type Part<T> = (Range<usize>, Result<T, MlError>);
+
 /// So often a waiting call looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -152,7 +155,7 @@ impl AzureMl {
         });
         loop {
             match answers.recv_timeout(LOOK) {
-                Ok(answered) => return self.collect(answered, rows),
+                Ok(answered) => return Ok(self.collect(answered, rows)),
                 Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => {
                     task.abort();
                     return Err(MlError::Stopped { name: self.settings.name.clone() });
@@ -165,7 +168,7 @@ impl AzureMl {
         }
     }
 
-    async fn send_all(self, elements: Elements) -> Vec<(Range<usize>, Result<Vec<Value>, MlError>)> {
+    async fn send_all(self, elements: Elements) -> Vec<Part<Vec<Value>>> {
         let envelope = self.envelope.get_or_init(|| self.client.envelope(&self.settings)).await;
         let requests = elements.requests(envelope, &self.settings);
         let sent = requests.into_iter().map(|(rows, body)| {
@@ -182,7 +185,7 @@ impl AzureMl {
         futures::stream::iter(sent).buffered(self.settings.parallel).collect().await
     }
 
-    fn collect(&self, answered: Vec<(Range<usize>, Result<Vec<Value>, MlError>)>, rows: usize) -> Result<MlAnswers, MlError> {
+    fn collect(&self, answered: Vec<Part<Vec<Value>>>, rows: usize) -> MlAnswers {
         let mut column = ColumnBuilder::with_capacity(rows);
         let mut failed = Vec::new();
         for (range, values) in answered {
@@ -194,7 +197,7 @@ impl AzureMl {
                 }
             }
         }
-        Ok(MlAnswers { column: column.finish(), failed })
+        MlAnswers { column: column.finish(), failed }
     }
 
     /// A whole number is a float where a float is declared.
@@ -252,7 +255,7 @@ impl Elements {
     }
 
     /// Bodies of requests, each with its rows: neither more rows nor more bytes than the settings allow.
-    fn requests(&self, envelope: &Envelope, settings: &MlSettings) -> Vec<(Range<usize>, Result<Vec<u8>, MlError>)> {
+    fn requests(&self, envelope: &Envelope, settings: &MlSettings) -> Vec<Part<Vec<u8>>> {
         let room = settings.max_request.saturating_sub(envelope.len());
         let mut requests = Vec::new();
         let mut first = 0;

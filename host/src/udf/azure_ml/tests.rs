@@ -18,11 +18,14 @@ use crate::udf::Input;
 
 type Answer = Arc<dyn Fn(usize, &Json) -> Response + Send + Sync>;
 
-/// What the endpoint saw: each request's body and bearer.
+/// Body and bearer.
+type Request = (Json, Option<String>);
+
+/// What the endpoint saw, and what it answers.
 #[derive(Clone)]
 struct Seen {
     answer: Answer,
-    requests: Arc<Mutex<Vec<(Json, Option<String>)>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }

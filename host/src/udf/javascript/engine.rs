@@ -18,6 +18,7 @@ const KEPT: &str = "__tamis";
 pub(super) struct Engine {
     context: Context,
     watch: Arc<Watch>,
+    helpers: Vec<String>,
 }
 
 /// What the engine's interrupt handler looks at.
@@ -57,14 +58,20 @@ impl Engine {
             late
         })));
         let context = Context::full(&runtime).map_err(broken)?;
-        let engine = Self { context, watch };
-        engine.with(script, limits, |scope| {
+        let mut engine = Self { context, watch, helpers: Vec::new() };
+        engine.helpers = engine.with(script, limits, |scope| {
             scope.next_call();
             scope.ctx.eval::<(), _>(PRELUDE).map_err(|error| ScriptError::Engine(scope.caught(error).to_string()))?;
-            let entry = scope.entry()?;
-            scope.kept()?.set("entry", entry).map_err(broken)
+            let (entry, helpers) = scope.entry()?;
+            scope.kept()?.set("entry", entry).map_err(broken)?;
+            Ok(helpers)
         })?;
         Ok(engine)
+    }
+
+    /// The script's other functions at its top level.
+    pub(super) fn helpers(&self) -> &[String] {
+        &self.helpers
     }
 
     /// Enters the engine.
@@ -144,45 +151,46 @@ impl<'js> Scope<'js, '_> {
         }
     }
 
-    /// Runs the script's top level and finds the function: `main`, or its only one.
-    fn entry(&self) -> Result<Function<'js>, ScriptError> {
+    /// Runs the script's top level and finds the function: `main`, or its only one. And the others beside `main`.
+    fn entry(&self) -> Result<(Function<'js>, Vec<String>), ScriptError> {
         let before = self.functions()?;
         let text = self.script.text.as_str();
-        match self.eval::<Js<'js>>(text) {
-            Ok(result) => {
-                if let Ok(main) = self.eval::<Function<'js>>("main") {
-                    return Ok(main);
-                }
-                let _missing = self.ctx.catch();
-                let found: Vec<String> = self.functions()?.into_iter().filter(|name| !before.contains(name)).collect();
-                match found.as_slice() {
-                    // `(x) => x + 1` stands for itself.
-                    [] if result.is_function() => result.get().map_err(|error| self.caught(error)),
-                    [only] => self.ctx.globals().get(only.as_str()).map_err(|error| self.caught(error)),
-                    [] => self.wrong("there is no function in it; one is expected, for example function main(value) { return value; }"),
-                    several => self.wrong(format!(
-                        "there are {} functions in it ({}) and none is called main; Stream Analytics takes exactly one, others go inside it",
-                        several.len(),
-                        several.join(", ")
-                    )),
-                }
-            }
-            // A function without a name is no statement, but an expression.
-            Err(error) => {
-                let told = self.caught(error);
-                let expression = format!("({}\n)", text.trim().trim_end_matches(';'));
-                match self.eval::<Function<'js>>(&expression) {
-                    Ok(function) => Ok(function),
-                    Err(_) => {
-                        let _second = self.ctx.catch();
-                        match told {
-                            ScriptError::Threw { error, stack, .. } => self.wrong(format!("{error} {stack}")),
-                            other => Err(other),
-                        }
-                    }
-                }
-            }
+        let result = match self.eval::<Js<'js>>(text) {
+            Ok(result) => result,
+            Err(error) => return self.expression(text, self.caught(error)).map(|function| (function, Vec::new())),
+        };
+        let mut found: Vec<String> = self.functions()?.into_iter().filter(|name| !before.contains(name)).collect();
+        if let Ok(main) = self.eval::<Function<'js>>("main") {
+            found.retain(|name| name != "main");
+            return Ok((main, found));
         }
+        let _missing = self.ctx.catch();
+        let function = match found.as_slice() {
+            [only] => self.ctx.globals().get(only.as_str()).map_err(|error| self.caught(error))?,
+            // `(x) => x + 1` stands for itself.
+            [] if result.is_function() => result.get().map_err(|error| self.caught(error))?,
+            [] => return self.wrong("there is no function in it; one is expected, for example function main(value) { return value; }"),
+            several => {
+                return self.wrong(format!(
+                    "there are {} functions in it ({}) and none is called main; Stream Analytics takes exactly one, others go inside it",
+                    several.len(),
+                    several.join(", ")
+                ));
+            }
+        };
+        Ok((function, Vec::new()))
+    }
+
+    /// A function without a name is no statement, but an expression. `told`: why the text is no statement.
+    fn expression(&self, text: &str, told: ScriptError) -> Result<Function<'js>, ScriptError> {
+        let expression = format!("({}\n)", text.trim().trim_end_matches(';'));
+        self.eval::<Function<'js>>(&expression).or_else(|_| {
+            let _second = self.ctx.catch();
+            match told {
+                ScriptError::Threw { error, stack, .. } => self.wrong(format!("{error} {stack}")),
+                other => Err(other),
+            }
+        })
     }
 
     fn wrong<T>(&self, what: impl Into<String>) -> Result<T, ScriptError> {

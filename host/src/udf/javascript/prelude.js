@@ -72,6 +72,7 @@
   const methods = ["init", "accumulate", "deaccumulate", "deaccumulateState", "computeResult"];
   const kept = {
     entry: undefined,
+    plain: Object.prototype,
     states,
     has: method => typeof Reflect.construct(kept.entry, [])[method] === "function",
     open: id => { const state = new kept.entry(); state.init(); states.set(id, state); },

@@ -25,16 +25,24 @@ pub struct Script {
     pub text: String,
     /// The declared type of the results; `None` (`any`): each has its own.
     pub returns: Option<String>,
+    /// Functions beside `main` at the top level, found by [`Self::check`]. The cloud refuses a script that has any.
+    pub helpers: Vec<String>,
 }
 
 impl Script {
+    /// A script that is not checked yet.
+    pub fn new(name: impl Into<String>, file: impl Into<String>, text: impl Into<String>, returns: Option<String>) -> Self {
+        Self { name: name.into(), file: file.into(), text: text.into(), returns, helpers: Vec::new() }
+    }
+
     /// Checks a script by running its top level.
     ///
     /// # Errors
     /// [`ScriptError::Script`] with line and column when it is not JavaScript, when it does not have exactly one function
     /// (or one called `main`), or when an aggregate lacks one of `init`, `accumulate`, `computeResult`.
-    pub fn check(self, kind: Kind, limits: &ScriptLimits) -> Result<Arc<Self>, ScriptError> {
+    pub fn check(mut self, kind: Kind, limits: &ScriptLimits) -> Result<Arc<Self>, ScriptError> {
         let engine = Engine::new(&self, limits)?;
+        self.helpers = engine.helpers().to_vec();
         if kind == Kind::Aggregate {
             let missing = engine.with(&self, limits, |scope| {
                 let has = scope.helper("has")?;

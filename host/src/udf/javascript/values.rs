@@ -24,6 +24,8 @@ pub(super) struct Values<'js, 's, 'a> {
     date: Function<'js>,
     is_date: Function<'js>,
     tag: Function<'js>,
+    /// What `{…}` inherits from.
+    plain: Object<'js>,
 }
 
 /// What is left for a result.
@@ -34,7 +36,8 @@ struct Left {
 
 impl<'js, 's, 'a> Values<'js, 's, 'a> {
     pub(super) fn new(scope: &'s Scope<'js, 'a>) -> Result<Self, ScriptError> {
-        Ok(Self { scope, date: scope.helper("date")?, is_date: scope.helper("isDate")?, tag: scope.helper("tag")? })
+        let plain = scope.kept()?.get("plain").map_err(|error| scope.caught(error))?;
+        Ok(Self { scope, date: scope.helper("date")?, is_date: scope.helper("isDate")?, tag: scope.helper("tag")?, plain })
     }
 
     /// The value of a column's row.
@@ -199,6 +202,9 @@ impl<'js, 's, 'a> Values<'js, 's, 'a> {
     fn object(&self, value: &Js<'js>, left: &mut Left) -> Result<Value, ScriptError> {
         let caught = |error| self.scope.caught(error);
         let Some(object) = value.as_object() else { return Ok(Value::Null) };
+        if object.get_prototype().is_some_and(|prototype| prototype == self.plain) {
+            return self.nested(left, |left| self.fields(object, left));
+        }
         let tag: String = self.tag.call((value.clone(),)).map_err(caught)?;
         match tag.as_str() {
             "[object Object]" => self.nested(left, |left| self.fields(object, left)),
