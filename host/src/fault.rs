@@ -100,3 +100,30 @@ pub struct Rejected {
     /// Why, in words that name the column.
     pub reason: String,
 }
+
+/// The known name that is nearest to a misspelt one, if any is near.
+pub fn nearest<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let asked = asked.to_lowercase();
+    let limit = 1 + asked.chars().count() / 4;
+    known
+        .into_iter()
+        .map(|name| (distance(&asked, &name.to_lowercase()), name))
+        .filter(|(far, _)| *far <= limit)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Edits (insert, delete, change) between two words.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, letter) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, other) in right.iter().enumerate() {
+            let change = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = change.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}

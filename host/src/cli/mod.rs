@@ -2,12 +2,18 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
 
+mod bind;
+mod check;
 mod documents;
 mod inspect;
 mod models;
+mod new;
+mod query;
 mod run;
 mod score;
+mod test;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -47,6 +53,14 @@ enum Command {
     Models(models::Args),
     /// Scores the rows of a file (JSON lines, a JSON array or CSV).
     Score(score::Args),
+    /// Runs a query over files and prints its rows.
+    Query(Box<query::Args>),
+    /// Runs a project's tests.
+    Test(test::Args),
+    /// Says everything that is wrong with a project, and what is different here.
+    Check(check::Args),
+    /// Writes a new project, with a function and tests.
+    New(new::Args),
 }
 
 /// Parses the command line and runs the command.
@@ -65,12 +79,35 @@ pub fn main() -> ExitCode {
             Command::Inspect(args) => inspect::run(&args),
             Command::Models(args) => models::run(&args),
             Command::Score(args) => score::run(&args),
+            Command::Query(args) => query::run(&args),
+            Command::Test(args) => return Err(Ended::With(test::run(&args))),
+            Command::Check(args) => return Err(Ended::With(check::run(&args))),
+            Command::New(args) => new::run(&args),
         }
+        .map_err(Ended::Failed)
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => failed(&fault),
+        Err(Ended::Failed(fault)) => failed(&fault),
+        Err(Ended::With(code)) => code,
+    }
+}
+
+/// How a command ended that did not just go well.
+enum Ended {
+    Failed(Fault),
+    /// With an exit code of its own.
+    With(ExitCode),
+}
+
+/// The folder of a project that is named by its asaproj.json.
+fn project_folder(path: &Path) -> PathBuf {
+    match path.file_name() {
+        Some(name) if path.is_file() && name.to_string_lossy().to_lowercase().ends_with("proj.json") => {
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+        }
+        _ => path.to_owned(),
     }
 }
 

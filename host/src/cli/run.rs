@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::fault::Fault;
-use crate::job::{Folder, Project};
+use crate::job::{Folder, Level, Project};
 use crate::pipeline::engine::OnError;
 use crate::pipeline::{Job, Settings};
 use crate::serve::{self, Server, Token};
@@ -68,7 +68,10 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
     let metrics =
         PrometheusBuilder::new().install_recorder().map_err(|error| Fault::internal(format!("the metrics cannot be kept: {error}")))?;
     for note in &project.notes {
-        tracing::info!(file = note.file, note = note.message, "Setting is not used here.");
+        match note.level {
+            Level::Cloud => tracing::debug!(%note, "Kept for the cloud."),
+            Level::Note | Level::Error => tracing::info!(%note, "Something is different here."),
+        }
     }
     let mut job = Job::start(project, Settings { on_error: args.on_error.into(), ..Settings::new(args.data_dir) })?;
     let settings = serve::Settings { listen: args.listen, token: args.token, keys: args.access_keys, metrics };

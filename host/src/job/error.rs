@@ -1,11 +1,12 @@
 //! What can be wrong with a project folder.
 
+use super::{Finding, Place};
 use crate::fault::Fault;
 
 /// Why a project cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// A file that the project names is not there.
+    /// A file cannot be read.
     #[error("{file}: the file cannot be read: {source}")]
     Read {
         /// The file.
@@ -26,13 +27,28 @@ pub enum JobError {
         message: String,
     },
     /// A setting has a value that cannot be used.
-    #[error("{file}: {message}")]
-    Setting {
-        /// The file.
-        file: String,
-        /// What was given, what is expected.
-        message: String,
-    },
+    #[error("{0}")]
+    Setting(Finding),
+    /// Several things are wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<Self>),
+}
+
+impl JobError {
+    /// One error of several; `None` of none.
+    pub(super) fn of(mut errors: Vec<Self>) -> Option<Self> {
+        if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
+    }
+
+    /// Each thing that is wrong.
+    pub fn findings(self) -> Vec<Finding> {
+        match self {
+            Self::Read { file, source } => vec![Finding::error(file, format!("the file cannot be read: {source}"))],
+            Self::Json { file, line, column, message } => vec![Finding::error(file, message).at(Place { line, column })],
+            Self::Setting(finding) => vec![finding],
+            Self::Several(errors) => errors.into_iter().flat_map(Self::findings).collect(),
+        }
+    }
 }
 
 impl From<JobError> for Fault {

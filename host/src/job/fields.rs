@@ -30,6 +30,22 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A whole number, or a text that is one; `Err`: what is there instead.
+    pub(super) fn whole(self, name: &str) -> Option<Result<i64, String>> {
+        let value = self.get(name)?;
+        let whole = match value {
+            Json::Number(number) => number.as_i64(),
+            Json::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        Some(whole.ok_or_else(|| value.to_string()))
+    }
+
+    /// A text, or another value as JSON writes it.
+    pub(super) fn shown(self, name: &str) -> Option<String> {
+        self.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
     pub(super) fn object(self, name: &str) -> Option<Self> {
         let json = self.get(name)?;
         json.is_object().then(|| Self::of(json))

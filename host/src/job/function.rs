@@ -8,7 +8,7 @@ use std::fmt;
 use serde_json::Value as Json;
 
 use super::fields::Fields;
-use super::{Folder, JobError, Note, local_sibling};
+use super::{Finding, Folder, JobError, beside, local_sibling};
 
 /// The WebAssembly module that a function is in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,7 +38,7 @@ pub enum FunctionBody {
     },
     /// A scoring endpoint.
     AzureMl(MlEndpoint),
-    /// Nothing on this machine; a [`Note`] says why.
+    /// Nothing on this machine; a [`Finding`] says why.
     Nothing,
 }
 
@@ -100,10 +100,10 @@ const DEFAULT_BATCH: usize = 1000;
 struct Reading<'a> {
     folder: &'a Folder,
     path: &'a str,
-    notes: &'a mut Vec<Note>,
+    notes: &'a mut Vec<Finding>,
 }
 
-pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Note>) -> Result<FunctionSettings, JobError> {
+pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Result<FunctionSettings, JobError> {
     let mut reading = Reading { folder, path, notes };
     let stem = stem(path);
     // The script itself stands in the project file where its settings should.
@@ -163,7 +163,7 @@ fn stem(path: &str) -> String {
 
 impl Reading<'_> {
     fn note(&mut self, message: String) {
-        self.notes.push(Note { file: self.path.to_owned(), message });
+        self.notes.push(Finding::note(self.folder.shown(self.path), message));
     }
 
     fn returns(&mut self, file: Fields<'_>, properties: Fields<'_>) -> Option<String> {
@@ -250,7 +250,7 @@ impl Reading<'_> {
         let message = "FilePath is missing: the .wasm or .js that holds the function, or 'builtin:tamis_udf.wasm'; \
                        or Endpoint: the address of a scoring service"
             .to_owned();
-        Err(JobError::Setting { file: self.folder.shown(local), message })
+        Err(self.folder.wrong(local, &["FilePath"], message))
     }
 
     /// `None` when there is no address.
@@ -280,14 +280,6 @@ impl Reading<'_> {
         if !unknown.is_empty() {
             self.note(format!("{} mean nothing here and are not used.", unknown.join(", ")));
         }
-    }
-}
-
-fn beside(file: &str, path: &str) -> String {
-    let path = path.replace('\\', "/");
-    match file.rsplit_once('/') {
-        Some((folder, _)) if !std::path::Path::new(&path).is_absolute() => format!("{folder}/{path}"),
-        _ => path,
     }
 }
 

@@ -1,8 +1,11 @@
-//! `Inputs/X.json` and its `Local_X.json`: where the events of an input come from.
+//! `Inputs/X.json` and its local file: where the rows of an input come from.
+//!
+//! The local file is the `Local_X.json` beside it, or any `InputMock` of the project with the input's name. Both generations are
+//! read: `InputAlias`, `Format`, `FilePath`; and `Name`, `DataSourceType: "Local Input"`, `Serialization`, `FilePath`.
 
 use serde::Deserialize;
 
-use super::{Folder, JobError, Note, local_sibling};
+use super::{Finding, Folder, JobError, beside, local_sibling};
 
 /// How an input's events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub enum InputSource {
         /// Its path, relative to the project or absolute.
         path: String,
     },
+    /// Nothing on this machine: reference data without a local file.
+    Nothing,
 }
 
 /// One input.
@@ -38,19 +43,27 @@ pub enum InputSource {
 pub struct InputSettings {
     /// Its name in the query.
     pub name: String,
+    /// Whether it is reference data: a table without time, for the right side of a JOIN.
+    pub reference: bool,
     /// Where its events come from.
     pub source: InputSource,
     /// How they are written.
     pub format: InputFormat,
+    /// The file that says where they come from.
+    pub file: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+/// The project file's local inputs: name and path.
+pub(super) type Mocks = Vec<(String, String)>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 struct File {
     #[serde(alias = "InputAlias")]
     name: Option<String>,
-    #[serde(default)]
-    data_source_type: String,
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    data_source_type: Option<String>,
     event_hub_properties: Option<EventHub>,
     serialization: Option<Serialization>,
     /// The older generation of local files has it beside `FilePath`.
@@ -58,6 +71,8 @@ struct File {
     file_path: Option<String>,
     hub: Option<String>,
     partitions: Option<u32>,
+    #[serde(alias = "CompresssionType")]
+    compression_type: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,57 +85,121 @@ struct EventHub {
 #[serde(rename_all = "PascalCase")]
 struct Serialization {
     #[serde(rename = "Type")]
-    kind: String,
+    kind: Option<String>,
     field_delimiter: Option<String>,
 }
 
 const DEFAULT_PARTITIONS: u32 = 4;
 const MAX_PARTITIONS: u32 = 32;
 
-pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Note>) -> Result<InputSettings, JobError> {
+/// The name that a local file gives; `None`: none, or the file cannot be read.
+pub(super) fn name_of(folder: &Folder, path: &str) -> Option<String> {
+    folder.json::<File>(path).ok()?.name
+}
+
+pub(super) fn read(folder: &Folder, path: &str, mocks: &Mocks, notes: &mut Vec<Finding>) -> Result<InputSettings, JobError> {
     let cloud: File = folder.json(path)?;
-    let local_path = local_sibling(path);
-    let local: Option<File> =
-        if folder.exists(&local_path) && !folder.is_blank(&local_path)? { Some(folder.json(&local_path)?) } else { None };
-    let setting = |file: &str, message: String| JobError::Setting { file: folder.shown(file), message };
-    let name = cloud.name.clone().ok_or_else(|| setting(path, "the input has no Name".to_owned()))?;
-    let hub_of_cloud = cloud.event_hub_properties.as_ref().and_then(|hub| hub.event_hub_name.clone());
-    let format = format(local.as_ref().unwrap_or(&cloud)).or_else(|_| format(&cloud)).map_err(|message| setting(path, message))?;
+    let name = cloud.name.clone().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| folder.wrong(path, &["Name"], "the input has no Name".to_owned()))?;
+    let sibling = Some(local_sibling(path)).filter(|sibling| folder.exists(sibling));
+    let mock = || mocks.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(&name)).map(|(_, path)| path.clone());
+    let local = match sibling.or_else(mock) {
+        Some(local_path) if !folder.is_blank(&local_path)? => Some((folder.json::<File>(&local_path)?, local_path)),
+        _ => None,
+    };
+    settings(folder, path, &name, &cloud, local, notes)
+}
+
+/// A local file without an input of the cloud beside it.
+pub(super) fn read_local(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Result<InputSettings, JobError> {
+    let local: File = folder.json(path)?;
+    let name = local.name.clone().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| folder.wrong(path, &["Name"], "the local input has no Name (or InputAlias)".to_owned()))?;
+    settings(folder, path, &name, &File::default(), Some((local, path.to_owned())), notes)
+}
+
+fn settings(
+    folder: &Folder,
+    path: &str,
+    name: &str,
+    cloud: &File,
+    local: Option<(File, String)>,
+    notes: &mut Vec<Finding>,
+) -> Result<InputSettings, JobError> {
+    let kind = |file: &File| file.kind.as_deref().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("Reference data"));
+    let reference = kind(cloud) || cloud.kind.is_none() && local.as_ref().is_some_and(|(local, _)| kind(local));
+    let local_path = local.as_ref().map(|(_, path)| path.clone());
+    let (local, near) = (local.map(|(file, _)| file), local_path.as_deref().unwrap_or(path));
+    let format = match (local.as_ref().map(format), format(cloud)) {
+        (Some(Ok(Some(format))), _) => format,
+        (Some(Err(message)), _) => return Err(folder.wrong(near, &[format_key(local.as_ref())], message)),
+        (None, Err(message)) if !reference => return Err(folder.wrong(path, &[format_key(Some(cloud))], message)),
+        (_, format) => format.ok().flatten().unwrap_or(InputFormat::Json),
+    };
+    if let Some(compression) = &cloud.compression_type
+        && !compression.is_empty()
+        && !compression.eq_ignore_ascii_case("None")
+    {
+        let key = if folder.text(path)?.contains("CompresssionType") { "CompresssionType" } else { "CompressionType" };
+        notes.push(folder.noted(path, &[key], format!("events of '{name}' are compressed ({compression}) in the cloud; here they are plain.")));
+    }
     let source = match &local {
-        Some(File { file_path: Some(file), .. }) => InputSource::File { path: beside(&local_path, file) },
+        Some(File { file_path: Some(file), .. }) if !file.trim().is_empty() => InputSource::File { path: beside(near, file) },
+        Some(File { file_path: Some(_), .. }) => return Err(folder.wrong(near, &["FilePath"], "FilePath is empty: the file with the rows is expected".to_owned())),
+        _ if reference => InputSource::Nothing,
         local => {
-            let hub = local.as_ref().and_then(|local| local.hub.clone()).or(hub_of_cloud).unwrap_or_else(|| {
-                let message = format!("DataSourceType '{}' is read from the embedded log's hub '{name}' here.", cloud.data_source_type);
-                notes.push(Note { file: path.to_owned(), message });
-                name.clone()
+            let cloud_hub = cloud.event_hub_properties.as_ref().and_then(|hub| hub.event_hub_name.clone()).filter(|hub| !hub.is_empty());
+            let hub = local.as_ref().and_then(|local| local.hub.clone()).or(cloud_hub).unwrap_or_else(|| {
+                let kind = cloud.data_source_type.as_deref().unwrap_or_default();
+                let message = format!("DataSourceType '{kind}' is read from the embedded log's hub '{name}' here.");
+                notes.push(folder.noted(path, &["DataSourceType"], message));
+                name.to_owned()
             });
             let partitions = local.as_ref().and_then(|local| local.partitions).unwrap_or(DEFAULT_PARTITIONS);
             if !(1..=MAX_PARTITIONS).contains(&partitions) {
-                return Err(setting(&local_path, format!("Partitions {partitions}: 1 to {MAX_PARTITIONS} is expected")));
+                return Err(folder.wrong(near, &["Partitions"], format!("Partitions {partitions}: 1 to {MAX_PARTITIONS} is expected")));
             }
             InputSource::Log { hub, partitions }
         }
     };
-    Ok(InputSettings { name, source, format })
+    if source == InputSource::Nothing {
+        let message = format!("'{name}' is reference data and has no rows here.");
+        let help = format!("write {} with FilePath, the file with its rows", local_sibling(path));
+        notes.push(folder.noted(path, &["Type"], message).help(help));
+    }
+    Ok(InputSettings { name: name.to_owned(), reference, source, format, file: near.to_owned() })
 }
 
-fn format(file: &File) -> Result<InputFormat, String> {
-    let kind = file.serialization.as_ref().map(|serialization| serialization.kind.as_str()).or(file.format.as_deref()).unwrap_or("Json");
+fn format_key(file: Option<&File>) -> &'static str {
+    if file.is_some_and(|file| file.serialization.is_some()) { "Serialization" } else { "Format" }
+}
+
+/// `None`: the file does not say.
+fn format(file: &File) -> Result<Option<InputFormat>, String> {
+    let kind = file.serialization.as_ref().and_then(|serialization| serialization.kind.as_deref()).or(file.format.as_deref());
+    let Some(kind) = kind else { return Ok(None) };
     match kind.to_ascii_lowercase().as_str() {
-        "json" => Ok(InputFormat::Json),
+        "json" => Ok(Some(InputFormat::Json)),
         "csv" => {
-            let delimiter = file.serialization.as_ref().and_then(|serialization| serialization.field_delimiter.clone());
-            Ok(InputFormat::Csv { delimiter: delimiter.and_then(|text| text.bytes().next()).unwrap_or(b',') })
+            let delimiter = file.serialization.as_ref().and_then(|serialization| serialization.field_delimiter.as_deref());
+            Ok(Some(InputFormat::Csv { delimiter: delimiter.map_or(Ok(b','), self::delimiter)? }))
         }
-        other => Err(format!("Serialization '{other}': Json or Csv is expected")),
+        other => Err(format!("events written as '{other}' are not read here: Json or Csv is expected, in a Local_ file beside it")),
     }
 }
 
-/// A path that a local file names is relative to that file's own folder.
-fn beside(file: &str, path: &str) -> String {
-    let path = path.replace('\\', "/");
-    match file.rsplit_once('/') {
-        Some((folder, _)) if !std::path::Path::new(&path).is_absolute() => format!("{folder}/{path}"),
-        _ => path,
+/// A delimiter as tools write it: the character itself, or its name.
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [] => Ok(b','),
+        [byte] => Ok(*byte),
+        _ => match text.trim().to_ascii_lowercase().as_str() {
+            "comma" => Ok(b','),
+            "semicolon" => Ok(b';'),
+            "tab" | "\\t" => Ok(b'\t'),
+            "space" | "" => Ok(b' '),
+            "verticalbar" | "vertical bar" | "pipe" => Ok(b'|'),
+            _ => Err(format!("FieldDelimiter '{text}': one character is expected")),
+        },
     }
 }

@@ -2,42 +2,36 @@
 //! `asaproj.json`, the query, `JobConfig.json`, `Inputs/`, `Outputs/`, `Functions/`.
 //!
 //! What the cloud reads stays valid for the cloud; what only this host reads lives in the `Local_*`
-//! siblings. A setting that means nothing here is kept and reported as a [`Note`], never refused.
+//! siblings. A setting that means nothing here is kept and reported as a [`Finding`], never refused.
 //! Source: ASA's project files as public projects have them.
 
 mod config;
 mod error;
 mod fields;
+mod finding;
 mod folder;
 mod function;
 mod input;
+mod listing;
 mod output;
 
 pub use config::{EventsPolicy, JobConfig, OutputErrorPolicy};
 pub use error::JobError;
+pub use finding::{Finding, Level, Place};
 pub use folder::Folder;
 pub use function::{FunctionBody, FunctionSettings, MlEndpoint, Module};
 pub use input::{InputFormat, InputSettings, InputSource};
 pub use output::{CosmosLogin, CosmosSettings, OutputSettings, OutputTarget};
 
-use serde::Deserialize;
+use listing::Entry;
 
 /// The job's query.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Script {
     /// Its file, for messages.
     pub file: String,
     /// Its text.
     pub text: String,
-}
-
-/// Something in the project that the local run does not use, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// The file it is in.
-    pub file: String,
-    /// What is not used, and why.
-    pub message: String,
 }
 
 /// A job: everything its folder says.
@@ -55,77 +49,140 @@ pub struct Project {
     pub outputs: Vec<OutputSettings>,
     /// What the query may call.
     pub functions: Vec<FunctionSettings>,
-    /// What is kept but not used here.
-    pub notes: Vec<Note>,
+    /// What is different here, or kept and not used.
+    pub notes: Vec<Finding>,
     /// The folder it was read from.
     pub folder: Folder,
 }
 
-#[derive(Debug, Deserialize)]
-struct ProjectFile {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(rename = "startFile")]
-    start_file: String,
-    #[serde(default)]
-    configurations: Vec<Configuration>,
+/// A project as far as it can be read, and all that is wrong with it.
+#[derive(Debug)]
+pub struct Survey {
+    /// The project; what cannot be read is left out. `None`: there is none.
+    pub project: Option<Project>,
+    /// What is wrong.
+    pub errors: Vec<JobError>,
 }
-
-#[derive(Debug, Deserialize)]
-struct Configuration {
-    #[serde(rename = "filePath")]
-    file_path: String,
-    #[serde(rename = "subType", default)]
-    sub_type: String,
-}
-
-const PROJECT_FILE: &str = "asaproj.json";
 
 impl Project {
     /// Reads a project.
     ///
     /// # Errors
-    /// [`JobError`], which names the file and, where it has one, the line and column.
+    /// [`JobError`]: everything that is wrong, with the file and, where it has one, the line and column.
     pub fn read(folder: Folder) -> Result<Self, JobError> {
-        let project: ProjectFile = folder.json(PROJECT_FILE)?;
-        let script = Script { text: folder.text(&project.start_file)?, file: folder.shown(&project.start_file) };
+        let Survey { project, errors } = Self::survey(folder);
+        match (JobError::of(errors), project) {
+            (Some(error), _) => Err(error),
+            (None, Some(project)) => Ok(project),
+            (None, None) => Err(JobError::Several(Vec::new())),
+        }
+    }
+
+    /// Reads a project as far as it goes.
+    pub fn survey(folder: Folder) -> Survey {
         let mut notes = Vec::new();
-        let mut read = Self {
-            name: project.name.filter(|name| !name.is_empty()).unwrap_or_else(|| folder.name()),
-            script,
+        let listing = match listing::read(&folder, &mut notes) {
+            Ok(listing) => listing,
+            Err(error) => return Survey { project: None, errors: vec![error] },
+        };
+        let mut project = Self {
+            name: listing.name.unwrap_or_else(|| folder.name()),
+            script: Script::default(),
             config: JobConfig::default(),
             inputs: Vec::new(),
             outputs: Vec::new(),
             functions: Vec::new(),
-            notes: Vec::new(),
-            folder: folder.clone(),
+            notes,
+            folder,
         };
-        for entry in &project.configurations {
-            let path = entry.file_path.replace('\\', "/");
-            if folder.is_blank(&path)? {
-                notes.push(Note { file: path, message: "The file is empty: a leftover of the project template.".to_owned() });
-                continue;
-            }
-            match entry.sub_type.as_str() {
-                "JobConfig" => read.config = config::read(&folder, &path, &mut notes)?,
-                "Input" => read.inputs.push(input::read(&folder, &path, &mut notes)?),
-                "Output" => read.outputs.push(output::read(&folder, &path, &mut notes)?),
-                "MLFunction" | "JSFunction" | "JSFunctionConfig" | "CSharpFunction" => {
-                    let function = function::read(&folder, &path, &mut notes)?;
-                    // A script and its settings may stand in the project file both.
-                    let is_known =
-                        |known: &FunctionSettings| known.aggregate == function.aggregate && known.name.eq_ignore_ascii_case(&function.name);
-                    if !read.functions.iter().any(is_known) {
-                        read.functions.push(function);
-                    }
-                }
-                // Local siblings are read together with the file that they stand beside.
-                "InputMock" | "OutputMock" | "FunctionMock" => {}
-                other => notes.push(Note { file: path, message: format!("Files of subType '{other}' are not used here.") }),
+        let mut errors = Vec::new();
+        match listing.script.and_then(|path| Ok((project.folder.text(&path)?, project.folder.shown(&path)))) {
+            Ok((text, file)) => project.script = Script { file, text },
+            Err(error) => errors.push(error),
+        }
+        let is_mock = |entry: &&Entry| entry.kind.eq_ignore_ascii_case("InputMock");
+        let mocks: input::Mocks = listing
+            .entries
+            .iter()
+            .filter(is_mock)
+            .filter_map(|entry| Some((input::name_of(&project.folder, &entry.path)?, entry.path.clone())))
+            .collect();
+        for entry in &listing.entries {
+            if let Err(error) = project.add(entry, &mocks) {
+                errors.push(error);
             }
         }
-        read.notes = notes;
-        Ok(read)
+        for (name, path) in &mocks {
+            if project.input(name).is_none() {
+                match input::read_local(&project.folder, path, &mut project.notes) {
+                    Ok(input) => project.inputs.push(input),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        let mut said = Vec::new();
+        errors.retain(|error| {
+            let text = error.to_string();
+            let is_new = !said.contains(&text);
+            said.push(text);
+            is_new
+        });
+        if listing.is_listed {
+            project.note_unlisted(&listing.entries);
+        }
+        Survey { project: Some(project), errors }
+    }
+
+    /// A file that the project file does not list is not deployed, and says nothing about it.
+    fn note_unlisted(&mut self, entries: &[Entry]) {
+        let folder = &self.folder;
+        let places = folder.folders().into_iter().filter(|place| ["inputs", "outputs", "functions"].contains(&place.to_lowercase().as_str()));
+        for path in places.flat_map(|place| folder.list(&place)) {
+            let file = path.rsplit('/').next().unwrap_or(&path).to_lowercase();
+            let is_listed = |entry: &Entry| {
+                let listed = entry.path.to_lowercase();
+                listed == path.to_lowercase() || format!("{listed}.json") == path.to_lowercase()
+            };
+            let counts = file.ends_with(".json") && !file.starts_with("local_") && !entries.iter().any(is_listed);
+            if counts && !folder.is_blank(&path).unwrap_or(true) {
+                let message = "The file is not listed in asaproj.json: neither the cloud nor a local run uses it.".to_owned();
+                self.notes.push(folder.noted(&path, &[], message).help("add it to \"configurations\" with its subType"));
+            }
+        }
+    }
+
+    /// Reads one of its files.
+    fn add(&mut self, entry: &Entry, mocks: &input::Mocks) -> Result<(), JobError> {
+        let (folder, path, notes) = (&self.folder, entry.path.as_str(), &mut self.notes);
+        let script_stands_alone = path.to_ascii_lowercase().ends_with(".js") && folder.exists(&format!("{path}.json"));
+        if !folder.exists(path) && !script_stands_alone {
+            let (file, place) = entry.listed.clone().unwrap_or_default();
+            let message = format!("'{path}' is listed and not there");
+            return Err(JobError::Setting(Finding::error(file, message).at(place).help("write the file, or take it off the list")));
+        }
+        if folder.exists(path) && folder.is_blank(path)? {
+            let message = "The file is empty: a leftover of the project template.".to_owned();
+            notes.push(folder.noted(path, &[], message).help("delete it, and take it off asaproj.json"));
+            return Ok(());
+        }
+        match entry.kind.to_ascii_lowercase().as_str() {
+            "jobconfig" | "configuration" => self.config = config::read(folder, path, notes)?,
+            "input" => self.inputs.push(input::read(folder, path, mocks, notes)?),
+            "output" => self.outputs.push(output::read(folder, path, notes)?),
+            "mlfunction" | "jsfunction" | "jsfunctionconfig" | "csharpfunction" | "function" => {
+                let function = function::read(folder, path, notes)?;
+                // A script and its settings may stand in the project file both.
+                let is_known =
+                    |known: &FunctionSettings| known.aggregate == function.aggregate && known.name.eq_ignore_ascii_case(&function.name);
+                if !self.functions.iter().any(is_known) {
+                    self.functions.push(function);
+                }
+            }
+            // Local siblings are read together with the file that they stand beside.
+            "inputmock" | "outputmock" | "functionmock" => {}
+            other => notes.push(Finding::cloud(folder.shown(path), format!("Files of subType '{other}' are kept and not used here."))),
+        }
+        Ok(())
     }
 
     /// The input of that name, without regard to case.
@@ -147,6 +204,15 @@ fn local_sibling(path: &str) -> String {
     }
 }
 
+/// A path that a file names is relative to that file's own folder.
+fn beside(file: &str, path: &str) -> String {
+    let path = path.replace('\\', "/");
+    match file.rsplit_once('/') {
+        Some((folder, _)) if !std::path::Path::new(&path).is_absolute() => format!("{folder}/{path}"),
+        _ => path,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +225,7 @@ mod tests {
         assert!(hubs[0].contains("realtimefdhub") && hubs[1].contains("eventhubspark"), "{hubs:?}");
         assert_eq!(project.functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>(), ["prediction", "score"]);
         assert!(matches!(project.output("OUTPUTPOWERBI").unwrap().target, OutputTarget::Feed(_)));
-        assert_eq!(project.notes, []);
+        assert!(project.notes.iter().all(|note| note.level == Level::Cloud), "{:?}", project.notes);
     }
 
     fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Folder) {
@@ -191,6 +257,7 @@ mod tests {
         assert_eq!(project.script.text, "SELECT * FROM [in]");
         assert_eq!(project.inputs.len(), 1);
         assert_eq!(project.notes.len(), 1);
+        assert!(project.notes[0].to_string().contains("Inputs/input.json: The file is empty"), "{}", project.notes[0]);
     }
 
     /// A project with one output to Cosmos DB.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Folder, JobError, Note, local_sibling};
+use super::{Finding, Folder, JobError, local_sibling};
 
 /// Where an output's rows go.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,27 +93,29 @@ struct DocumentDb {
     authentication_mode: Option<String>,
 }
 
-pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Note>) -> Result<OutputSettings, JobError> {
+pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Result<OutputSettings, JobError> {
     let cloud: File = folder.json(path)?;
     let local_path = local_sibling(path);
     let local: Option<File> =
         if folder.exists(&local_path) && !folder.is_blank(&local_path)? { Some(folder.json(&local_path)?) } else { None };
-    let setting = |file: &str, message: String| JobError::Setting { file: folder.shown(file), message };
-    let name = cloud.name.clone().ok_or_else(|| setting(path, "the output has no Name".to_owned()))?;
+    let name = cloud.name.clone().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| folder.wrong(path, &["Name"], "the output has no Name".to_owned()))?;
     let target = match &local {
         Some(local) => match plain(&local.data_source_type).as_str() {
             "embeddedstore" => OutputTarget::Store,
+            "" | "localoutput" if local.file_path.is_some() => OutputTarget::JsonLines { path: local.file_path.clone().unwrap_or_default() },
             "livefeed" => OutputTarget::Feed(local.page.clone()),
             "jsonlines" => OutputTarget::JsonLines { path: local.file_path.clone().unwrap_or_else(|| format!("outputs/{name}.jsonl")) },
-            kind if is_cosmos(kind) => {
-                OutputTarget::Cosmos(cosmos(folder.shown(&local_path), &cloud, local).map_err(|message| setting(&local_path, message))?)
-            }
+            kind if is_cosmos(kind) => OutputTarget::Cosmos(
+                cosmos(folder.shown(&local_path), &cloud, local)
+                    .map_err(|message| folder.wrong(&local_path, &["DocumentDbProperties"], message))?,
+            ),
             _ => {
                 let message = format!(
                     "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines' or 'Cosmos DB' is expected",
                     local.data_source_type
                 );
-                return Err(setting(&local_path, message));
+                return Err(folder.wrong(&local_path, &["DataSourceType"], message));
             }
         },
         None => match plain(&cloud.data_source_type).as_str() {
@@ -121,7 +123,7 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Note>) -> Result
             kind if is_cosmos(kind) => OutputTarget::Store,
             _ => {
                 let message = format!("DataSourceType '{}' is written to the embedded store here.", cloud.data_source_type);
-                notes.push(Note { file: path.to_owned(), message });
+                notes.push(folder.noted(path, &["DataSourceType"], message));
                 OutputTarget::Store
             }
         },

@@ -12,8 +12,9 @@ use crate::query::{Catalog, Columns, Script, compile};
 use crate::source::{Decoder, FileFormat, FileSource, Wanted};
 use crate::time::{Clock, ManualClock, Timestamp};
 use crate::udf::{Limits, Sandbox};
-use crate::window::time::Explained;
+use crate::window::time::{OnViolation, Policies};
 
+use super::explain::{self, ExplainedEvent};
 use super::engine::{Engine, EngineSettings, OnError, Results, TimeMode};
 use super::functions::{CallSettings, Calls};
 
@@ -40,6 +41,8 @@ pub enum Data {
     Bytes(Arc<[u8]>),
     /// The same in a file.
     File(PathBuf),
+    /// There are none on this machine.
+    Nothing,
 }
 
 /// How rows are cut into batches. The results are the same.
@@ -69,9 +72,10 @@ pub struct Bounded<'a> {
     pub functions: Vec<FunctionSettings>,
     /// Where the functions' files are.
     pub folder: Folder,
-    /// Late tolerance, out-of-order tolerance in seconds, and whether what is beyond is dropped. `None`: rows are sorted, and
-    /// none is late; with rows that carry `_arrival` the defaults of a job apply.
-    pub ordering: Option<(i64, i64, bool)>,
+    /// The policies that are asked for. `None`: rows are sorted, and none is late; with rows that carry `_arrival`, `policies` apply.
+    pub ordering: Option<Policies>,
+    /// The job's own policies.
+    pub policies: Policies,
     /// What happens to a row that fails.
     pub on_error: OnError,
     /// Whether to tell what happened to each event's time.
@@ -95,12 +99,14 @@ pub struct Summary {
     pub rejected: Vec<Rejected>,
     /// How many events were early, late or out of order.
     pub adjusted: u64,
-    /// What happened to each event's time, with the name of its input.
-    pub explained: Vec<(String, Explained)>,
+    /// What happened to each event's time.
+    pub explained: Vec<ExplainedEvent>,
 }
 
-/// A job's defaults: late tolerance, out-of-order tolerance, adjust.
-const DEFAULT_ORDERING: (i64, i64, bool) = (5, 0, false);
+/// A job's defaults: 5 s late, not out of order, adjusted.
+pub fn default_policies() -> Policies {
+    Policies::new(5, 0, OnViolation::Adjust)
+}
 
 impl Bounded<'_> {
     /// Runs it. Each batch of an output is handed to `write` with the output's name.
@@ -129,10 +135,7 @@ impl Bounded<'_> {
         let arrives = inputs.iter().any(|input| input.arrives);
         let time = match (self.ordering, arrives) {
             (None, false) => TimeMode::Sorted,
-            (ordering, _) => {
-                let (late, out_of_order, drop) = ordering.unwrap_or(DEFAULT_ORDERING);
-                TimeMode::arriving(late, out_of_order, drop)
-            }
+            (ordering, _) => TimeMode::Arriving(ordering.unwrap_or(self.policies)),
         };
         let settings = EngineSettings {
             on_error: self.on_error,
@@ -144,18 +147,26 @@ impl Bounded<'_> {
         };
         let names: Vec<String> = plan.inputs.iter().map(|input| input.name.clone()).collect();
         let feeds: Vec<usize> = plan.feeds.iter().map(|feed| feed.input).collect();
+        let windows = explain::windows(&plan);
         let mut engine = Engine::new(plan, Box::new(calls.clone()), &references, settings.clone())?;
-        let mut take = |results: Results, summary: &mut Summary| -> Result<(), Fault> {
-            summary.rejected.extend(results.rejected);
+        let mut take = |results: Results, place: Option<usize>, summary: &mut Summary| -> Result<(), Fault> {
+            summary.rejected.extend(results.rejected.into_iter().map(|rejected| match place {
+                Some(place) if rejected.origin.is_some() => of_input(rejected, &names[place]),
+                _ => rejected,
+            }));
             summary.adjusted += results.adjusted;
-            let named = |(feed, explained): (usize, Explained)| (names[feeds[feed]].clone(), explained);
-            summary.explained.extend(results.explained.into_iter().map(named));
+            summary.explained.extend(results.explained.into_iter().map(|(feed, times)| {
+                let time = times.time;
+                let holding = |time| windows[feed].iter().map(move |(step, form)| explain::holding(step, form, time));
+                let windows = time.into_iter().flat_map(holding).collect();
+                ExplainedEvent { input: names[feeds[feed]].clone(), times, windows }
+            }));
             let outputs = summary.outputs.clone();
             results.rows.iter().try_for_each(|rows| write(&outputs[rows.output], &rows.batch))
         };
         for (place, batch) in merged(inputs, self.cut) {
             let now = batch.times.iter().max().copied().unwrap_or(self.now);
-            take(engine.push(place, 0, batch, now)?, &mut summary)?;
+            take(engine.push(place, 0, batch, now)?, Some(place), &mut summary)?;
             if self.cut == Cut::Saved {
                 let saved = engine.save()?;
                 engine = Engine::new(self.plan(&calls)?, Box::new(calls.clone()), &references, settings.clone())?;
@@ -164,8 +175,18 @@ impl Bounded<'_> {
                 }
             }
         }
-        take(engine.finish()?, &mut summary)?;
+        take(engine.finish()?, None, &mut summary)?;
         Ok(summary)
+    }
+
+    /// Loads the functions and compiles the query, and runs nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the query or its functions.
+    pub fn compiles(&self) -> Result<(), Fault> {
+        let sandbox = Sandbox::new(self.limits.clone())?;
+        let calls = Calls::load(&self.functions, &self.folder, &sandbox, &CallSettings::default())?;
+        self.plan(&calls).map(drop)
     }
 
     fn plan(&self, calls: &Calls) -> Result<crate::query::Plan, Fault> {
@@ -191,6 +212,10 @@ struct AllRows {
 
 fn read(input: &BoundedInput, columns: &Columns, place: usize, clock: &Arc<ManualClock>, summary: &mut Summary) -> Result<AllRows, Fault> {
     let mut source = match &input.data {
+        Data::Nothing => {
+            let message = format!("the query reads '{}', which has no rows here: FilePath in Local_{}.json can name a file", input.name, input.name);
+            return Err(Fault::job(message));
+        }
         Data::File(path) => FileSource::open(path, input.format, clock.as_ref())?,
         Data::Bytes(bytes) => {
             let reader: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(bytes.to_vec()));
@@ -206,7 +231,7 @@ fn read(input: &BoundedInput, columns: &Columns, place: usize, clock: &Arc<Manua
     let mut batches = Vec::new();
     while let Some(run) = source.next(RUN)? {
         let decoded = decoder.decode(&run);
-        summary.rejected.extend(decoded.rejected);
+        summary.rejected.extend(decoded.rejected.into_iter().map(|rejected| of_input(rejected, &input.name)));
         batches.push(decoded.batch);
     }
     let mut batch = Batch::union(&batches).unwrap_or_else(|| decoder.decode(&crate::source::Run { partition: 0, first_offset: 0, events: Vec::new() }).batch);
@@ -227,6 +252,11 @@ fn read(input: &BoundedInput, columns: &Columns, place: usize, clock: &Arc<Manua
         batch.times = times.collect();
     }
     Ok(AllRows { batch, arrives, text: matches!(input.format, FileFormat::Csv { .. }) })
+}
+
+/// Rows of several inputs have the same numbers: the step says which it is.
+fn of_input(rejected: Rejected, input: &str) -> Rejected {
+    Rejected { step: format!("{}, input {input}", rejected.step), ..rejected }
 }
 
 fn moment(column: &Column, row: usize) -> Option<Timestamp> {

@@ -4,8 +4,9 @@
 //! unit of work becomes durable, the next is computed.
 //!
 //! - [`start`](Job::start): a project becomes a running job, or a fault that names file and line
-//! - `reader`: one partition of one input
-//! - [`bounded`]: a query over finished inputs
+//! - `reader`: one partition of one input; `references`: the rows of reference data
+//! - [`check`]: everything that is wrong with a project
+//! - [`bounded`]: a query over finished inputs; `explain`: what happened to an event's time
 //! - [`engine`]: the running query; `operators`: stateful steps that join the query with another room
 //! - `functions`: `udf.…` calls, answered by the sandbox
 //! - `versions`: other modules take over while the job runs; `shadow`: what challengers answer
@@ -13,18 +14,23 @@
 //! - `measure`: the metrics' names
 
 pub mod bounded;
+mod check;
 mod commit;
 mod compute;
 pub mod engine;
+mod explain;
 mod functions;
 mod measure;
 pub mod operators;
 mod outputs;
 mod reader;
+mod references;
 mod shadow;
 mod start;
 mod versions;
 
+pub use check::check;
+pub use explain::{ExplainedEvent, Windows};
 pub use functions::built_in as built_in_function;
 pub use outputs::cosmos as cosmos_settings;
 pub use start::Settings;
@@ -36,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{oneshot, watch};
 
 use crate::fault::Fault;
-use crate::job::Note;
+use crate::job::Finding;
 use crate::sink::feed::{PageState, Rows};
 use crate::source::Log;
 use crate::udf::Function;
@@ -67,7 +73,7 @@ pub struct Job {
     page: watch::Receiver<Arc<PageState>>,
     rows: Rows,
     status: watch::Receiver<Status>,
-    notes: Vec<Note>,
+    notes: Vec<Finding>,
     stop: Arc<AtomicBool>,
     done: Option<oneshot::Receiver<Result<(), Fault>>>,
 }
@@ -109,7 +115,7 @@ impl Job {
     }
 
     /// What the project says that a local run does not use.
-    pub fn notes(&self) -> &[Note] {
+    pub fn notes(&self) -> &[Finding] {
         &self.notes
     }
 

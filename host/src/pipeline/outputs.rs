@@ -39,7 +39,8 @@ const COSMOS_KEY: &str = "TAMIS_COSMOS_KEY";
 /// When one cannot be reached or its settings cannot be used.
 pub(super) fn open(project: &Project, plan: &Plan, data_dir: &Path, store: &Store) -> Result<Vec<Output>, Fault> {
     let open = |name: &String| {
-        let settings = project.output(name).ok_or_else(|| Fault::internal(format!("output '{name}' has no settings")))?;
+        // A project without outputs writes all of them to the store.
+        let Some(settings) = project.output(name) else { return Ok(Output { name: name.clone(), target: Target::Store }) };
         let target = match &settings.target {
             OutputTarget::Store => Target::Store,
             OutputTarget::Feed(_) => Target::Feed,

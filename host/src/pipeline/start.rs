@@ -23,7 +23,7 @@ use super::functions::{CallSettings, Calls};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
 use super::reader::{Place, Reader};
 use super::versions::{Check, Versions};
-use super::{Job, Status, measure, outputs};
+use super::{Job, Status, measure, outputs, references};
 
 /// Units that may wait between the two halves.
 const QUEUE: usize = 4;
@@ -60,19 +60,20 @@ impl Job {
         let costs = CallSettings { stop: Arc::clone(&stop), ..CallSettings::default() };
         let calls = Calls::load(&project.functions, &project.folder, &sandbox, &costs)?;
         // The project by itself must be right, whatever version is used in the end.
-        plan(&project, calls.infos(), calls.aggregates())?;
+        plan(&project, &catalog(&project, &calls))?;
         let page = outputs::page(&project)?;
 
         let store = Store::open(&settings.data_dir)?;
         let versions = versions(&project, &calls, &sandbox, &settings)?;
-        let plan = plan(&project, calls.infos(), calls.aggregates())?;
+        let plan = plan(&project, &catalog(&project, &calls))?;
         let (shown, modules) = (calls.first(&project).cloned(), calls.modules());
         let called = (0..plan.steps.len()).map(|step| plan.functions(step)).collect();
         let log = Log::open(&settings.data_dir.join("log"), &hubs(&project)?, Arc::clone(&settings.clock))?;
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
         let arrivals = arrivals(&project, &plan, &log);
-        let mut engine = Engine::new(plan, Box::new(calls), &[], engine_settings(&project, &readers, &settings))?;
+        let references = references::read(&project, &plan, &settings.clock)?;
+        let mut engine = Engine::new(plan, Box::new(calls), &references, engine_settings(&project, &readers, &settings))?;
         if let Some(saved) = store.state(ENGINE_STATE)?
             && !engine.restore(&saved)?
         {
@@ -165,8 +166,9 @@ fn versions(project: &Project, calls: &Calls, sandbox: &Sandbox, settings: &Sett
         modules.all().into_iter().map(|(functions, live)| (functions.to_string(), live.pair().champion)).collect();
     let (of_project, of_calls) = (project.clone(), calls.clone());
     let check: Check = Box::new(move |functions, module| {
-        let infos = of_calls.infos_with(functions, module)?;
-        plan(&of_project, infos, of_calls.aggregates()).map(drop).map_err(|fault| fault.to_string())
+        let functions = of_calls.infos_with(functions, module)?;
+        let catalog = Catalog { functions, ..catalog(&of_project, &of_calls) };
+        plan(&of_project, &catalog).map(drop).map_err(|fault| fault.to_string())
     });
     for takeover in Versions::first(&settings.data_dir, &own, sandbox, &check, settings.clock.as_ref())? {
         modules.take_over(&takeover);
@@ -175,16 +177,23 @@ fn versions(project: &Project, calls: &Calls, sandbox: &Sandbox, settings: &Sett
     Versions::watch(&settings.data_dir, functions, sandbox.clone(), check, Arc::clone(&settings.clock))
 }
 
+/// The names that the project's script may use. A project without outputs may write to any.
+pub(super) fn catalog(project: &Project, calls: &Calls) -> Catalog {
+    let named = |reference: bool| project.inputs.iter().filter(move |input| input.reference == reference).map(|input| input.name.clone());
+    let outputs: Vec<String> = project.outputs.iter().map(|output| output.name.clone()).collect();
+    Catalog {
+        inputs: Some(named(false).collect()),
+        references: named(true).collect(),
+        outputs: Some(outputs).filter(|outputs| !outputs.is_empty()),
+        functions: calls.infos(),
+        aggregates: calls.aggregates(),
+    }
+}
+
 /// Compiles the project's script against its inputs, outputs and functions.
-fn plan(project: &Project, functions: Vec<FunctionInfo>, aggregates: Vec<String>) -> Result<Plan, Fault> {
-    let catalog = Catalog {
-        inputs: Some(project.inputs.iter().map(|input| input.name.clone()).collect()),
-        references: Vec::new(),
-        outputs: Some(project.outputs.iter().map(|output| output.name.clone()).collect()),
-        functions,
-        aggregates,
-    };
-    Ok(compile(Script { file: &project.script.file, text: &project.script.text }, &catalog)?)
+fn plan(project: &Project, catalog: &Catalog) -> Result<Plan, Fault> {
+    Ok(compile(Script { file: &project.script.file, text: &project.script.text }, catalog)?)
+}
 }
 
 /// Starts the two threads and a third that waits for both.
@@ -266,6 +275,7 @@ fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, s
                 let format = source.format().clone();
                 add(0, Place::File { source: Box::new(source), finished: false }, format);
             }
+            InputSource::Nothing => return Err(Fault::job(format!("input '{}' has no rows here", from.name))),
         }
     }
     Ok(readers)
@@ -287,7 +297,7 @@ fn input_settings<'a>(project: &'a Project, input: &InputPlan) -> Result<&'a Inp
     project.input(&input.name).ok_or_else(|| Fault::internal(format!("input '{}' has no settings", input.name)))
 }
 
-fn wanted(columns: &Columns) -> Wanted {
+pub(super) fn wanted(columns: &Columns) -> Wanted {
     match columns {
         Columns::Named(names) => Wanted::Columns(names.clone()),
         Columns::All => Wanted::All,
@@ -301,7 +311,7 @@ fn log_format(format: InputFormat) -> Format {
     }
 }
 
-fn file_format(format: InputFormat) -> FileFormat {
+pub(super) fn file_format(format: InputFormat) -> FileFormat {
     match format {
         InputFormat::Json => FileFormat::Json,
         InputFormat::Csv { delimiter } => FileFormat::Csv { delimiter },

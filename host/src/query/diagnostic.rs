@@ -5,6 +5,7 @@ use std::fmt;
 use sqlparser::tokenizer::{Location, Span};
 
 use crate::fault::Fault;
+pub(super) use crate::fault::nearest;
 
 /// A place in the script, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -95,37 +96,10 @@ impl From<Diagnostics> for Fault {
     }
 }
 
-/// The known name that is nearest to a misspelt one, if any is near.
-pub(super) fn nearest<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let asked = asked.to_lowercase();
-    let limit = 1 + asked.chars().count() / 4;
-    known
-        .into_iter()
-        .map(|name| (distance(&asked, &name.to_lowercase()), name))
-        .filter(|(far, _)| *far <= limit)
-        .min()
-        .map(|(_, name)| name)
-}
-
 /// "did you mean" for a near name, or the list of names.
 pub(super) fn suggest<'a>(asked: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(asked, known.clone()) {
         Some(near) => format!("did you mean '{near}'?"),
         None => format!("known are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     }
-}
-
-/// Edits (insert, delete, change) between two words.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (at, letter) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, other) in right.iter().enumerate() {
-            let change = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = change.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tamis::batch::write_row;
 use tamis::job::{Folder, FunctionBody, FunctionSettings};
-use tamis::pipeline::bounded::{Bounded, BoundedInput, Cut, Data};
+use tamis::pipeline::bounded::{Bounded, BoundedInput, Cut, Data, default_policies};
 use tamis::pipeline::engine::OnError;
 use tamis::query::Script;
 use tamis::source::FileFormat;
 use tamis::time::Timestamp;
 use tamis::udf::Limits;
+use tamis::window::time::{OnViolation, Policies};
 
 use crate::compare::compare;
 
@@ -84,7 +85,11 @@ impl Case {
             references: self.references.iter().map(input).collect(),
             functions: self.functions.iter().map(function).collect(),
             folder: Folder::on_disk("."),
-            ordering: self.ordering,
+            ordering: self.ordering.map(|(late, out_of_order, drop)| {
+                let violation = if drop { OnViolation::Drop } else { OnViolation::Adjust };
+                Policies::new(late, out_of_order, violation)
+            }),
+            policies: default_policies(),
             on_error: if self.dead_letter { OnError::DeadLetter } else { OnError::Stop },
             explain: false,
             cut,

@@ -1,7 +1,7 @@
 use super::{FunctionBody, FunctionSettings, Module};
-use crate::job::{Folder, Note};
+use crate::job::{Finding, Folder};
 
-fn read(files: &[(&str, &str)]) -> (Result<FunctionSettings, String>, Vec<Note>) {
+fn read(files: &[(&str, &str)]) -> (Result<FunctionSettings, String>, Vec<Finding>) {
     let dir = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = dir.path().join("Functions").join(path);
@@ -14,7 +14,7 @@ fn read(files: &[(&str, &str)]) -> (Result<FunctionSettings, String>, Vec<Note>)
     (read, notes)
 }
 
-fn good(files: &[(&str, &str)]) -> (FunctionSettings, Vec<Note>) {
+fn good(files: &[(&str, &str)]) -> (FunctionSettings, Vec<Finding>) {
     let (read, notes) = read(files);
     (read.unwrap(), notes)
 }
