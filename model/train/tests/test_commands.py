@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -105,7 +106,9 @@ def test_the_committed_report_is_what_its_card_says(tmp_path):
     drawn = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert drawn == sorted(path.name for path in (FRAUD / "pictures").iterdir())
     for name in drawn:
-        assert (tmp_path / "pictures" / name).read_bytes() == (FRAUD / "pictures" / name).read_bytes(), name
+        again, committed = (plt.imread(folder / "pictures" / name) for folder in (tmp_path, FRAUD))
+        # Another processor may round an edge otherwise.
+        assert again.shape == committed.shape and np.abs(again - committed).mean() < 1e-3, name
         assert (FRAUD / "pictures" / name).stat().st_size < 80_000
 
 
@@ -133,7 +136,10 @@ def test_compare_measures_every_trainer(tmp_path):
     assert command.main(given) == 0
     comparison = json.loads((tmp_path / report.COMPARISON).read_text(encoding="utf-8"))
     assert [row["trainer"] for row in comparison["results"]] == [*TRAINERS, "the limit"]
-    assert all(0.94 < row["accuracy"] < 0.975 and row["draws"] in (1, 2) for row in comparison["results"])
+    *trained, limit = comparison["results"]
+    # The boosters have few trees here.
+    assert all(0.93 < row["accuracy_lowest"] <= row["accuracy"] < limit["accuracy"] and row["draws"] == 2 for row in trained)
+    assert trained[0]["log_loss"] == min(row["log_loss"] for row in trained) > limit["log_loss"]
 
 
 def test_the_committed_comparison_keeps_the_goal():

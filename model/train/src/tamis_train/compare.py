@@ -1,7 +1,6 @@
 """How near each trainer comes to the limit, with few rows and with many: `train compare` writes comparison.json."""
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +46,10 @@ def _measured(truth: np.ndarray, score: np.ndarray) -> dict:
 
 
 def _average(rows: int, trainer: str, draws: int, seed: int, fresh: np.ndarray, truth: np.ndarray, bar: tqdm) -> dict:
-    measured, seconds = [], 0.0
+    measured = []
     for draw in range(draws):
         table, label = simulate(rows, np.random.default_rng([seed, 1, rows, draw]))
-        started = time.perf_counter()
         trained = train(trainer, table, label, TRANSACTION, Settings(seed, quiet=True))
-        seconds += time.perf_counter() - started
         measured.append(_measured(truth, expit(trained.ensemble.odds(fresh))))
         bar.update()
     mean = {key: round(float(np.mean([one[key] for one in measured])), 5) for key in measured[0]}
@@ -60,6 +57,4 @@ def _average(rows: int, trainer: str, draws: int, seed: int, fresh: np.ndarray, 
         "accuracy_lowest": round(min(one["accuracy"] for one in measured), 5),
         "accuracy_sd": round(float(np.std([one["accuracy"] for one in measured])), 5),
     }
-    return (
-        {"training_rows": rows, "trainer": trainer, "draws": draws} | mean | spread | {"seconds": round(seconds / draws, 1)}
-    )
+    return {"training_rows": rows, "trainer": trainer, "draws": draws} | mean | spread

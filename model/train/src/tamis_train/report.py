@@ -178,15 +178,15 @@ It finds {abs(fewer):,} {"fewer" if fewer >= 0 else "more"} of the frauds ({abs(
 
 def _comparison(comparison: dict) -> str:
     lines = [
-        "| trained on | trainer | draws | accuracy | lowest | average precision | log-loss | seconds a fit |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| trained on | trainer | draws | accuracy | lowest | average precision | log-loss |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in comparison["results"]:
         rows = f"{row['training_rows']:,}" if row["training_rows"] else "-"
-        lowest, seconds = (row.get(key) for key in ("accuracy_lowest", "seconds"))
+        lowest = row.get("accuracy_lowest")
         lines.append(
             f"| {rows} | {row['trainer']} | {row['draws']} | {row['accuracy']:.5f} | {'-' if lowest is None else f'{lowest:.5f}'} "
-            f"| {row['average_precision']:.5f} | {row['log_loss']:.5f} | {'-' if seconds is None else f'{seconds:.1f}'} |"
+            f"| {row['average_precision']:.5f} | {row['log_loss']:.5f} |"
         )
     table = "\n".join(lines)
     return f"""## Trainers, and how many rows they need
