@@ -1,1 +1,1 @@
-"""Tests of the training: data, export, golden vectors."""
+"""Tests of the training: data, trainers, export, golden vectors, cards, reports, the commands."""

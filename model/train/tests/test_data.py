@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from tamis_train import limit
-from tamis_train.data import CATEGORIES, COLUMNS, FACTS, ONSITE, PLACE, TEXTS, UNKNOWN, hide_categories, simulate, weights
+from tamis_train.data import ONSITE, hide_categories, simulate, split, weights
 from tamis_train.quality import measure
+from tamis_train.schema import FACTS, SENSITIVE, TRANSACTION, UNKNOWN
 
 ROWS = 400_000
+PLACE, TEXTS = TRANSACTION.place, TRANSACTION.of_kind("text")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def test_categories_have_their_frequencies(simulated, name, label, kind):
 def test_the_method_depends_on_the_type(simulated, label, kind):
     table, labels = simulated
     rows = table[labels == label]
-    online = rows[:, PLACE["transaction_type"]] == CATEGORIES["transaction_type"].index("online")
+    online = rows[:, PLACE["transaction_type"]] == TRANSACTION.column("transaction_type").values.index("online")
     method = rows[:, PLACE["transaction_method"]].astype(int)
     assert (method[online] == 0).all() and (method[~online] > 0).all()
     found = np.bincount(method[~online] - 1, minlength=4) / (~online).sum()
@@ -54,8 +56,8 @@ def test_the_method_depends_on_the_type(simulated, label, kind):
 
 
 def test_each_text_column_is_hidden_independently(simulated):
-    hidden = hide_categories(simulated[0], 0.005, np.random.default_rng(2)) == UNKNOWN
-    for name in COLUMNS:
+    hidden = hide_categories(simulated[0], TRANSACTION, 0.005, np.random.default_rng(2)) == UNKNOWN
+    for name in TRANSACTION.names:
         assert abs(hidden[:, PLACE[name]].mean() - (0.005 if name in TEXTS else 0)) < 0.001, name
     assert (hidden.sum(axis=1) > 1).mean() < 0.001
 
@@ -68,3 +70,26 @@ def test_the_limit_is_the_known_one():
     assert abs(measured["roc_auc"] - 0.97618) < 0.001
     assert abs(measured["average_precision"] - 0.90091) < 0.004
     assert abs(measured["log_loss"] - 0.09509) < 0.0012
+
+
+def test_without_a_column_the_limit_is_what_the_other_columns_know(simulated):
+    table, label = simulated
+    fair = TRANSACTION.without(SENSITIVE)
+    known = limit.probability(fair.select(table, TRANSACTION), fair)
+    # A probability is right on average wherever it is read, and knows less than one from more columns.
+    for low in (0.05, 0.2, 0.5, 0.8):
+        rows = (known >= low) & (known < low + 0.1)
+        assert abs(label[rows].mean() - known[rows].mean()) < 4 * np.sqrt(0.25 / rows.sum())
+    assert measure(label, known)["log_loss"] > measure(label, limit.probability(table))["log_loss"] + 0.005
+
+
+def test_a_column_that_is_not_there_cannot_be_left_out():
+    with pytest.raises(ValueError, match="there is no column 'age' to leave out; the columns are amount"):
+        TRANSACTION.without(["age"])
+
+
+def test_a_split_keeps_the_share_of_each_class():
+    label = np.array([1] * 50 + [0] * 450)
+    training, measured = split(label, 0.3, np.random.default_rng(1))
+    assert sorted([*training, *measured]) == list(range(500))
+    assert (label[measured].sum(), len(measured)) == (15, 150)

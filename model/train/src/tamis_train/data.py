@@ -1,23 +1,10 @@
 """Simulates labelled card transactions, as model/fraud/transactions.json says (`tamis generate` reads the same file)."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 
-FRAUD = Path(__file__).resolve().parents[3] / "fraud"
-FACTS = json.loads((FRAUD / "transactions.json").read_text(encoding="utf-8"))
+from .schema import FACTS, TRANSACTION, UNKNOWN, Schema
 
-COLUMNS = [name for name in FACTS["field_order"] if name not in ("id", "date", "isFraud")]
-PLACE = {name: place for place, name in enumerate(COLUMNS)}
-FLOATS = list(FACTS["numeric"])
 ONSITE = FACTS["transaction_method"]["onsite"]
-# The file says "internet_payement (spelled so; always)": the method's name, then a remark.
-ONLINE_METHOD = FACTS["transaction_method"]["online"].split(" ")[0]
-CATEGORIES = {name: fact["values"] for name, fact in FACTS["categorical"].items() if isinstance(fact["values"][0], str)}
-CATEGORIES["transaction_method"] = [ONLINE_METHOD, *ONSITE["values"]]
-TEXTS = list(CATEGORIES)
-UNKNOWN = -1.0
 
 
 def weights(fact: dict, label: str) -> np.ndarray:
@@ -28,32 +15,43 @@ def weights(fact: dict, label: str) -> np.ndarray:
 
 
 def simulate(rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """`rows` transactions as a float64 matrix in the order of COLUMNS (text as the category's place), and their labels."""
+    """`rows` transactions as a table of TRANSACTION, and their labels (0 or 1)."""
     fraud = rng.random(rows) < FACTS["fraud_rate"]
-    table = np.empty((rows, len(COLUMNS)))
+    table = np.empty((rows, len(TRANSACTION.columns)))
     for label, which in (("fraud", fraud), ("legit", ~fraud)):
         table[which] = _simulate_class(label, int(which.sum()), rng)
     return table, fraud.astype(np.int64)
 
 
 def _simulate_class(label: str, count: int, rng: np.random.Generator) -> np.ndarray:
-    part = np.empty((count, len(COLUMNS)))
+    place = TRANSACTION.place
+    part = np.empty((count, len(place)))
     for name, fact in FACTS["numeric"].items():
         mixture = np.array(fact[label])
         pick = rng.choice(len(mixture), count, p=mixture[:, 0])
-        part[:, PLACE[name]] = rng.normal(mixture[pick, 1], mixture[pick, 2])
+        part[:, place[name]] = rng.normal(mixture[pick, 1], mixture[pick, 2])
     for name, fact in FACTS["categorical"].items():
         chosen = rng.choice(len(fact["values"]), count, p=weights(fact, label))
-        part[:, PLACE[name]] = chosen if name in TEXTS else np.array(fact["values"], dtype=float)[chosen]
+        text = TRANSACTION.column(name).kind == "text"
+        part[:, place[name]] = chosen if text else np.array(fact["values"], dtype=float)[chosen]
     onsite_method = 1 + rng.choice(len(ONSITE["values"]), count, p=weights(ONSITE, label))
-    online = part[:, PLACE["transaction_type"]] == CATEGORIES["transaction_type"].index("online")
-    part[:, PLACE["transaction_method"]] = np.where(online, 0, onsite_method)
+    online = part[:, place["transaction_type"]] == TRANSACTION.column("transaction_type").values.index("online")
+    part[:, place["transaction_method"]] = np.where(online, 0, onsite_method)
     return part
 
 
-def hide_categories(table: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Replaces a few categories by UNKNOWN, so that the model learns a neutral weight for a category it never saw."""
+def hide_categories(table: np.ndarray, schema: Schema, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Replaces a few categories by UNKNOWN, so that a model learns a neutral weight for a category it never saw."""
     hidden = table.copy()
-    for name in TEXTS:
-        hidden[rng.random(len(hidden)) < rate, PLACE[name]] = UNKNOWN
+    for name in schema.of_kind("text"):
+        hidden[rng.random(len(hidden)) < rate, schema.place[name]] = UNKNOWN
     return hidden
+
+
+def split(label: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the rows to train on and of the rows to measure on, `share` of each class."""
+    measured = np.zeros(len(label), dtype=bool)
+    for kind in (0, 1):
+        rows = rng.permutation(np.flatnonzero(label == kind))
+        measured[rows[: round(share * len(rows))]] = True
+    return np.flatnonzero(~measured), np.flatnonzero(measured)

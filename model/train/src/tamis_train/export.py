@@ -1,21 +1,20 @@
-"""Writes the booster as ONNX: one named input per column, encoders, one TreeEnsembleClassifier; nothing else."""
+"""Writes an ensemble as ONNX: one named input per column, encoders, one TreeEnsembleClassifier; nothing else."""
 
-import lightgbm
-import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from .data import CATEGORIES, COLUMNS, FLOATS, TEXTS, UNKNOWN
+from .ensemble import Ensemble
+from .schema import UNKNOWN, Column, Schema
 
 ONNX_OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 
 
-def to_onnx(booster: lightgbm.Booster, properties: dict[str, object]) -> onnx.ModelProto:
+def to_onnx(ensemble: Ensemble, schema: Schema, properties: dict[str, object]) -> onnx.ModelProto:
     """The model; `properties` (name, version, threshold and so on) go into its metadata."""
     inputs, nodes, parts = [], [], []
-    for column in COLUMNS:
+    for column in schema.columns:
         kind, part, node = _encode(column)
-        inputs.append(helper.make_tensor_value_info(column, kind, [None, 1]))
+        inputs.append(helper.make_tensor_value_info(column.name, kind, [None, 1]))
         parts.append(part)
         nodes += [node] if node else []
     nodes.append(helper.make_node("Concat", parts, ["features"], axis=1))
@@ -27,7 +26,7 @@ def to_onnx(booster: lightgbm.Booster, properties: dict[str, object]) -> onnx.Mo
             domain="ai.onnx.ml",
             classlabels_int64s=[0, 1],
             post_transform="LOGISTIC",
-            **_flatten(booster),
+            **_flatten(ensemble),
         )
     )
     outputs = [
@@ -42,62 +41,42 @@ def to_onnx(booster: lightgbm.Booster, properties: dict[str, object]) -> onnx.Mo
     return model
 
 
-def thresholds(model: onnx.ModelProto, column: str) -> list[np.float32]:
-    """The distinct float32 values at which a column's trees branch, smallest first."""
-    trees = next(node for node in model.graph.node if node.op_type == "TreeEnsembleClassifier")
-    attribute = {each.name: helper.get_attribute_value(each) for each in trees.attribute}
-    keys = ("nodes_featureids", "nodes_values", "nodes_modes")
-    branches = zip(*(attribute[key] for key in keys), strict=True)
-    return sorted({np.float32(at) for place, at, mode in branches if mode != b"LEAF" and place == COLUMNS.index(column)})
-
-
-def _encode(column: str) -> tuple[int, str, onnx.NodeProto | None]:
-    if column in FLOATS:
-        return TensorProto.FLOAT, column, None
-    if column not in TEXTS:
-        part = f"{column}_float"
-        return TensorProto.INT64, part, helper.make_node("Cast", [column], [part], to=TensorProto.FLOAT)
-    part = f"{column}_place"
+def _encode(column: Column) -> tuple[int, str, onnx.NodeProto | None]:
+    if column.kind == "float":
+        return TensorProto.FLOAT, column.name, None
+    if column.kind == "int":
+        part = f"{column.name}_float"
+        return TensorProto.INT64, part, helper.make_node("Cast", [column.name], [part], to=TensorProto.FLOAT)
+    part = f"{column.name}_place"
     node = helper.make_node(
         "LabelEncoder",
-        [column],
+        [column.name],
         [part],
         domain="ai.onnx.ml",
-        keys_strings=CATEGORIES[column],
-        values_floats=[float(place) for place in range(len(CATEGORIES[column]))],
+        keys_strings=list(column.values),
+        values_floats=[float(place) for place in range(len(column.values))],
         default_float=UNKNOWN,
     )
     return TensorProto.STRING, part, node
 
 
-def _flatten(booster: lightgbm.Booster) -> dict[str, list]:
-    """The trees as the parallel lists of the operator; a node's children come after it."""
-    nodes: dict[str, list] = {
-        key: [] for key in ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids")
-    }
-    leaves: dict[str, list] = {key: [] for key in ("treeids", "nodeids", "ids", "weights")}
+def _flatten(ensemble: Ensemble) -> dict[str, list]:
+    """The trees as the parallel lists of the operator; the hit rates carry each node's cover."""
+    keys = ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids", "hitrates")
+    nodes: dict[str, list] = {f"nodes_{key}": [] for key in (*keys, "missing_value_tracks_true")}
+    leaves: dict[str, list] = {f"class_{key}": [] for key in ("treeids", "nodeids", "ids", "weights")}
 
     def append(lists: dict[str, list], *row: object) -> None:
         for column, value in zip(lists.values(), row, strict=True):
             column.append(value)
 
-    for tree, info in enumerate(booster.dump_model()["tree_info"]):
-        queue, following = [(0, info["tree_structure"])], 1
-        while queue:
-            number, node = queue.pop(0)
-            if "leaf_value" in node:
-                append(nodes, tree, number, 0, 0.0, "LEAF", 0, 0)
-                append(leaves, tree, number, 0, node["leaf_value"])
-                continue
-            yes, no = following, following + 1
-            following += 2
-            threshold = float32_not_above(node["threshold"])
-            append(nodes, tree, number, node["split_feature"], threshold, "BRANCH_LEQ", yes, no)
-            queue += [(yes, node["left_child"]), (no, node["right_child"])]
-    return {f"nodes_{key}": value for key, value in nodes.items()} | {f"class_{key}": value for key, value in leaves.items()}
-
-
-def float32_not_above(value: float) -> float:
-    """LightGBM compares doubles; on float32 values `x <= t` is the same for the largest float32 that is not above t."""
-    rounded = np.float32(value)
-    return float(np.nextafter(rounded, np.float32(-np.inf)) if float(rounded) > value else rounded)
+    for number, tree in enumerate(ensemble.trees):
+        for node, left in enumerate(tree.left):
+            leaf = left < 0
+            mode, when_true, when_false = ("LEAF", 0, 0) if leaf else (ensemble.mode, left, tree.right[node])
+            branch = (tree.feature[node], tree.threshold[node], mode, when_true, when_false)
+            append(nodes, number, node, *branch, tree.cover[node], int(tree.missing_left[node]))
+            if leaf:
+                append(leaves, number, node, 0, tree.weight[node])
+    base = {"base_values": [ensemble.base]} if ensemble.base else {}
+    return nodes | leaves | base

@@ -4,11 +4,10 @@ import csv
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 
-from .data import CATEGORIES, COLUMNS, FLOATS, TEXTS, simulate
-from .export import thresholds
+from .ensemble import Ensemble
+from .schema import Column, Schema
 from .score import columns, scores
 
 RANDOM_ROWS = 10_000
@@ -26,56 +25,78 @@ ODD_TEXTS = [
 ODD_INTEGERS = [-(2**53), -(2**31), -99, -2, -1, 0, 1, 2, 3, 4, 5, 6, 12, 13, 99, 2**24 + 1, 2**31, 2**32, 2**53 - 1, 2**53]
 
 
-def write(path: Path, model: onnx.ModelProto, session: onnxruntime.InferenceSession, rng: np.random.Generator) -> int:
-    """Writes the vectors as CSV, checks that they read back to the same scores, and answers how many there are."""
-    rows = columns(simulate(RANDOM_ROWS, rng)[0])
-    edges = _edges(model, _undecided(session, rows), rng)
+def write(
+    path: Path,
+    ensemble: Ensemble,
+    schema: Schema,
+    session: onnxruntime.InferenceSession,
+    table: np.ndarray,
+    rng: np.random.Generator,
+) -> int:
+    """Writes the rows of `table` and edge rows made from them as CSV, checks that they read back to the same scores."""
+    rows = {name: values.tolist() for name, values in columns(table, schema).items()}
+    edges = _edges(ensemble, schema, _undecided(session, rows, schema), rng)
     seen = {tuple(map(repr, row)) for row in zip(*rows.values(), strict=True)}
     for row in edges:
-        key = tuple(repr(row[name]) for name in COLUMNS)
+        key = tuple(repr(row[name]) for name in schema.names)
         if key not in seen:
             seen.add(key)
-            for name in COLUMNS:
+            for name in schema.names:
                 rows[name].append(row[name])
-    score = scores(session, rows)
+    score = scores(session, rows, schema)
     with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([*COLUMNS, "score"])
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow([*schema.names, "score"])
         for values in zip(*rows.values(), score, strict=True):
-            table.writerow([str(value) for value in values])
-    read_rows, read_score = read(path)
-    if not (np.array_equal(read_score, score) and np.array_equal(scores(session, read_rows), score)):
+            lines.writerow([str(value) for value in values])
+    read_rows, read_score = read(path, schema)
+    if not (np.array_equal(read_score, score) and np.array_equal(scores(session, read_rows, schema), score)):
         raise ValueError(f"{path} does not read back to the scores that were written")
     return len(score)
 
 
-def read(path: Path) -> tuple[dict[str, list], np.ndarray]:
+def read(path: Path, schema: Schema) -> tuple[dict[str, list], np.ndarray]:
     """The rows as columns of Python values, and their float32 scores."""
     with path.open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file, strict=True))
-    kinds = {name: float if name in FLOATS else str if name in TEXTS else int for name in COLUMNS}
-    rows = {name: [kind(line[name]) for line in lines] for name, kind in kinds.items()}
+    kinds = {"float": float, "int": int, "text": str}
+    rows = {column.name: [kinds[column.kind](line[column.name]) for line in lines] for column in schema.columns}
     return rows, np.array([line["score"] for line in lines], dtype=np.float32)
 
 
-def _undecided(session: onnxruntime.InferenceSession, rows: dict[str, list]) -> list[dict]:
-    """Rows whose score is far from 0 and 1: there a wrong weight shows most."""
-    score = scores(session, rows)
-    return [{name: rows[name][at] for name in COLUMNS} for at in np.flatnonzero((score > 0.2) & (score < 0.8))]
+def shuffled(table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """RANDOM_ROWS rows whose every column is drawn by itself from the table: plausible, distinct, and nobody's own."""
+    drawn = [rng.choice(table[:, place], RANDOM_ROWS) for place in range(table.shape[1])]
+    rows = np.stack(drawn, axis=1)
+    return np.unique(rows, axis=0)
 
 
-def _edges(model: onnx.ModelProto, bases: list[dict], rng: np.random.Generator) -> list[dict]:
+def _undecided(session: onnxruntime.InferenceSession, rows: dict[str, list], schema: Schema) -> list[dict]:
+    """Rows whose score is far from 0 and 1: there a wrong weight shows most. The nearest to a half when there are few."""
+    score = scores(session, rows, schema)
+    chosen = np.flatnonzero((score > 0.2) & (score < 0.8))
+    if len(chosen) < 100:
+        chosen = np.argsort(np.abs(score - 0.5))[:100]
+    return [{name: rows[name][at] for name in schema.names} for at in chosen]
+
+
+def _edges(ensemble: Ensemble, schema: Schema, bases: list[dict], rng: np.random.Generator) -> list[dict]:
     """One odd value a row, in a row that is otherwise ordinary."""
-    odd = [(name, value) for name in FLOATS for at in thresholds(model, name) for value in _around(at)]
-    for name in COLUMNS:
-        odd += [(name, value) for value in _odd_values(name)]
+    odd = [
+        (name, value)
+        for name in schema.of_kind("float")
+        for at in ensemble.thresholds(schema.place[name])
+        for value in _around(at)
+    ]
+    for column in schema.columns:
+        odd += [(column.name, value) for value in odd_values(column)]
     return [bases[rng.integers(len(bases))] | {name: value} for name, value in odd]
 
 
-def _odd_values(name: str) -> list:
-    if name in TEXTS:
-        return CATEGORIES[name] + ODD_TEXTS
-    return ODD_FLOATS if name in FLOATS else ODD_INTEGERS
+def odd_values(column: Column) -> list:
+    """Every known value, and values that nobody should send."""
+    odd = {"text": ODD_TEXTS, "float": ODD_FLOATS, "int": ODD_INTEGERS}[column.kind]
+    return [*column.values, *(value for value in odd if value not in column.values)]
 
 
 def _around(threshold: np.float32) -> list[float]:

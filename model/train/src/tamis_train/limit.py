@@ -2,23 +2,30 @@
 
 import numpy as np
 
-from .data import FACTS, ONSITE, PLACE, TEXTS, weights
+from .data import ONSITE, weights
+from .schema import FACTS, TRANSACTION, Schema
 
 
-def probability(table: np.ndarray) -> np.ndarray:
-    """The true probability of fraud of each row: the prior and one log density ratio a field."""
+def probability(table: np.ndarray, schema: Schema = TRANSACTION) -> np.ndarray:
+    """The true probability of fraud of each row, given the schema's columns: the prior and one log density ratio a field."""
     odds = np.full(len(table), np.log(FACTS["fraud_rate"] / (1 - FACTS["fraud_rate"])))
-    for name, fact in FACTS["numeric"].items():
-        value = table[:, PLACE[name]]
-        odds += _log_density(value, fact["fraud"]) - _log_density(value, fact["legit"])
-    for name, fact in FACTS["categorical"].items():
+    for name in schema.names:
         # transaction_type follows from transaction_method and is counted there, once.
-        if name != "transaction_type":
-            value = table[:, PLACE[name]]
-            place = value.astype(int) if name in TEXTS else np.searchsorted(fact["values"], value)
-            odds += _log_ratio(fact)[place]
-    odds += _method_log_ratio()[table[:, PLACE["transaction_method"]].astype(int)]
+        if name != "transaction_type" or "transaction_method" not in schema.place:
+            odds += log_ratio(name, table[:, schema.place[name]])
     return 1 / (1 + np.exp(-odds))
+
+
+def log_ratio(name: str, value: np.ndarray) -> np.ndarray:
+    """What one field adds to the log-odds: the log of its density among frauds over that among the others."""
+    if name in FACTS["numeric"]:
+        fact = FACTS["numeric"][name]
+        return _log_density(value, fact["fraud"]) - _log_density(value, fact["legit"])
+    if name == "transaction_method":
+        return _method_log_ratio()[value.astype(int)]
+    fact = FACTS["categorical"][name]
+    text = TRANSACTION.column(name).kind == "text"
+    return _log_ratio(fact)[value.astype(int) if text else np.searchsorted(fact["values"], value)]
 
 
 def _log_density(value: np.ndarray, mixture: list) -> np.ndarray:
