@@ -194,7 +194,6 @@ pub(super) fn catalog(project: &Project, calls: &Calls) -> Catalog {
 fn plan(project: &Project, catalog: &Catalog) -> Result<Plan, Fault> {
     Ok(compile(Script { file: &project.script.file, text: &project.script.text }, catalog)?)
 }
-}
 
 /// Starts the two threads and a third that waits for both.
 fn run(
