@@ -7,12 +7,17 @@ use crate::fault::Fault;
 use crate::time::Timestamp;
 
 /// What the query calls for `udf.…` and `uda.…`; the pipeline answers it.
-pub trait Functions: Send + std::fmt::Debug {
+pub trait Functions: Send {
     /// Calls a function over `rows` rows.
     ///
     /// # Errors
     /// A [`Fault`] that stops the job. Trouble with a row is not one: it is in [`Called::rejected`].
     fn call(&mut self, name: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault>;
+
+    /// The same functions for another thread; `None`: they are called by one thread at a time.
+    fn fork(&self) -> Option<Box<dyn Functions>> {
+        None
+    }
 
     /// Runs an aggregate function, `uda.NAME`, from its start over each group: the group's values with their times, in
     /// that order. Group number `g` has the rows from `ends[g - 1]` (0 for the first) up to `ends[g]`.
@@ -53,4 +58,10 @@ pub struct Failed {
     pub rows: Range<usize>,
     /// Why.
     pub fault: Fault,
+}
+
+impl std::fmt::Debug for dyn Functions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Functions")
+    }
 }

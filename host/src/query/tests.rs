@@ -38,10 +38,11 @@ fn catalog() -> Catalog {
     };
     let columns = vec![column("amount", tamis_frame::Type::Float), column("category", tamis_frame::Type::Text)];
     Catalog {
-        inputs: vec!["payments".into(), "history".into()],
+        inputs: Some(vec!["payments".into(), "history".into()]),
+        references: vec!["limits".into()],
         outputs: Some(vec!["store".into(), "page".into()]),
         functions: vec![FunctionInfo { name: "prediction".into(), columns: Some(columns), returns: Some(tamis_frame::Type::BigInt) }],
-        aggregates: Vec::new(),
+        aggregates: vec!["total".into()],
     }
 }
 
@@ -50,7 +51,10 @@ fn compiled(text: &str) -> Plan {
 }
 
 fn refused(text: &str) -> String {
-    compile(Script { file: "q.asaql", text }, &catalog()).unwrap_err().to_string()
+    match compile(Script { file: "q.asaql", text }, &catalog()) {
+        Ok(plan) => panic!("{text} is accepted: {plan:#?}"),
+        Err(error) => error.to_string(),
+    }
 }
 
 fn payments() -> Batch {
@@ -76,7 +80,7 @@ fn lines(batch: &Batch) -> Vec<String> {
     (0..batch.rows()).map(line).collect()
 }
 
-/// Runs a one-step script over the payments.
+/// Runs the projections of a script over the payments, one after the other.
 fn run(text: &str) -> Vec<String> {
     let plan = compiled(text);
     let mut functions = Double::default();
@@ -84,10 +88,8 @@ fn run(text: &str) -> Vec<String> {
     for step in &plan.steps {
         batch = match &step.operator {
             Operator::Project(project) => project.run(&batch, &mut functions).unwrap().batch,
-            Operator::Window(window) => {
-                let rows = window.filter(&batch, &mut functions).unwrap().batch;
-                window.aggregate(&rows, Timestamp(100_000_000), &mut functions).unwrap().batch
-            }
+            Operator::Apply(apply) => apply.run(&batch, &mut functions).unwrap().batch,
+            other => panic!("no projection: {other:?}"),
         };
     }
     lines(&batch)
@@ -106,15 +108,22 @@ fn columns_expressions_and_star_are_projected() {
 
 #[test]
 fn a_comparison_with_null_is_false_either_way() {
-    assert_eq!(run("SELECT id INTO store FROM payments WHERE amount > 8"), [r#"{"id":1}"#, r#"{"id":3}"#]);
-    assert_eq!(run("SELECT id INTO store FROM payments WHERE category <> 'food'"), [r#"{"id":2}"#]);
-    assert_eq!(run("SELECT id INTO store FROM payments WHERE category IS NULL OR amount IS NULL"), [r#"{"id":2}"#, r#"{"id":4}"#]);
-    assert_eq!(run("SELECT id INTO store FROM payments p WHERE p.id BETWEEN 2 AND 3 AND p.category IN ('tech', 'x')"), [r#"{"id":2}"#]);
-    assert_eq!(run("SELECT id INTO store FROM payments WHERE category LIKE 'f%d'"), [r#"{"id":1}"#, r#"{"id":3}"#]);
+    let ids = |condition: &str| run(&format!("SELECT id INTO store FROM payments p WHERE {condition}")).join(" ");
+    assert_eq!(ids("amount > 8"), r#"{"id":1} {"id":3}"#);
+    assert_eq!(ids("category <> 'food'"), r#"{"id":2}"#);
+    assert_eq!(ids("category !< 'food'"), r#"{"id":1} {"id":2} {"id":3}"#);
+    assert_eq!(ids("category IS NULL OR amount IS NULL"), r#"{"id":2} {"id":4}"#);
+    assert_eq!(ids("p.id BETWEEN 2 AND 3 AND p.category IN ('tech', 'x')"), r#"{"id":2}"#);
+    assert_eq!(ids("category LIKE 'f%d'"), r#"{"id":1} {"id":3}"#);
+    assert_eq!(ids("category NOT LIKE 'f%d'"), r#"{"id":2}"#);
+    assert_eq!(ids("category NOT IN ('food')"), r#"{"id":2}"#);
+    assert_eq!(ids("amount NOT BETWEEN 8 AND 20"), r#"{"id":3} {"id":4}"#);
+    assert_eq!(ids("NOT (category = 'food')"), r#"{"id":2} {"id":4}"#);
+    assert_eq!(ids("CAST(amount AS bit) AND NOT (id = 1)"), r#"{"id":3} {"id":4}"#);
 }
 
 #[test]
-fn case_guards_a_conversion() {
+fn case_and_the_left_side_of_and_guard_a_conversion() {
     assert_eq!(
         run(
             "SELECT CASE WHEN category = \"food\" THEN CAST(id AS nvarchar(max)) WHEN category IS NULL THEN 'none' ELSE CONCAT(category, '-', id) END AS x INTO store FROM payments"
@@ -122,6 +131,11 @@ fn case_guards_a_conversion() {
         [r#"{"x":"1"}"#, r#"{"x":"tech-2"}"#, r#"{"x":"3"}"#, r#"{"x":"none"}"#]
     );
     assert_eq!(run("SELECT TRY_CAST(category AS bigint) AS x INTO store FROM payments WHERE id = 1"), [r#"{"x":null}"#]);
+    assert_eq!(run("SELECT id INTO store FROM payments WHERE id > 3 AND CAST(COALESCE(category, '1') AS bigint) = 1"), [r#"{"id":4}"#]);
+    assert_eq!(
+        run("SELECT CASE id WHEN 1 THEN amount WHEN 2 THEN category ELSE id END AS x INTO store FROM payments WHERE id < 4"),
+        [r#"{"x":10.0}"#, r#"{"x":"tech"}"#, r#"{"x":3}"#]
+    );
 }
 
 #[test]
@@ -131,8 +145,9 @@ fn a_function_is_called_once_a_batch_and_a_row_it_rejects_is_left_out() {
          SELECT id, udf.prediction(d) AS p, UDF.Prediction(d) AS again INTO store FROM d WHERE d IS NOT NULL",
     );
     let mut functions = Double::default();
-    let Operator::Project(first) = &plan.steps[0].operator else { panic!("a projection") };
-    let Operator::Project(second) = &plan.steps[1].operator else { panic!("a projection") };
+    let [Operator::Project(first), Operator::Project(second)] = [&plan.steps[0].operator, &plan.steps[1].operator] else {
+        panic!("two projections")
+    };
     let batch = first.run(&payments(), &mut functions).unwrap().batch;
     let output = second.run(&batch, &mut functions).unwrap();
     assert_eq!(functions.calls, 1);
@@ -146,22 +161,12 @@ fn a_function_is_called_once_a_batch_and_a_row_it_rejects_is_left_out() {
 }
 
 #[test]
-fn a_window_groups_and_calls_functions_inside_aggregates_once() {
-    assert_eq!(
-        run("SELECT category, COUNT(*) AS n, COUNT(amount) AS known, SUM(amount) AS total, AVG(id) AS mean, MAX(id) AS last, System.Timestamp() AS t
-             INTO page FROM payments GROUP BY category, TumblingWindow(second, 10)"),
-        [
-            r#"{"category":"food","n":2,"known":2,"total":40.5,"mean":2.0,"last":3,"t":"1970-01-01T00:00:10.0000000Z"}"#,
-            r#"{"category":"tech","n":1,"known":0,"total":null,"mean":2.0,"last":2,"t":"1970-01-01T00:00:10.0000000Z"}"#,
-            r#"{"category":null,"n":1,"known":1,"total":7,"mean":4.0,"last":4,"t":"1970-01-01T00:00:10.0000000Z"}"#,
-        ]
-    );
-    assert_eq!(
-        run(
-            "SELECT SUM(udf.prediction(payments)) AS s INTO page FROM payments GROUP BY Tumbling(Duration(second, 10), Offset(second, 2)) HAVING COUNT(*) > 2"
-        ),
-        [r#"{"s":95.0}"#]
-    );
+fn a_function_is_called_only_for_the_rows_that_need_it() {
+    let plan = compiled("SELECT id, CASE WHEN amount IS NULL THEN -1 ELSE udf.prediction(amount) END AS p INTO store FROM payments WHERE id < 4");
+    let Operator::Project(project) = &plan.steps[0].operator else { panic!("a projection") };
+    let output = project.run(&payments(), &mut Double::default()).unwrap();
+    assert_eq!(lines(&output.batch), [r#"{"id":1,"p":20.0}"#, r#"{"id":2,"p":-1}"#, r#"{"id":3,"p":61.0}"#]);
+    assert_eq!(output.rejected, []);
 }
 
 #[test]
@@ -169,28 +174,115 @@ fn several_statements_share_steps_and_read_only_what_they_need() {
     let plan = compiled(
         "WITH d AS (SELECT id, amount AS a FROM payments TIMESTAMP BY DATEADD(second, at, '1970-01-01') PARTITION BY PartitionId)
          SELECT * INTO store FROM d -- a comment
-         SELECT * INTO page FROM history SELECT a INTO page FROM d",
+         SELECT * INTO page FROM history SELECT a INTO page FROM d /* another */;",
     );
-    let read: Vec<_> = plan.inputs.iter().map(|input| (input.name.as_str(), input.columns.clone(), input.timestamp_by.is_some())).collect();
+    let read: Vec<_> = plan.inputs.iter().map(|input| (input.name.as_str(), input.columns.clone())).collect();
+    let named = Columns::Named(["at", "PartitionId", "id", "amount"].map(str::to_owned).to_vec());
+    assert_eq!(read, [("payments", named), ("history", Columns::All)]);
+    assert_eq!(plan.feeds.iter().map(|feed| (feed.input, feed.timestamp_by.is_some())).collect::<Vec<_>>(), [(0, true), (1, false)]);
+    assert_eq!(plan.outputs, ["store", "page"]);
+    assert_eq!(plan.steps.iter().map(|step| step.into).collect::<Vec<_>>(), [None, Some(0), Some(1), Some(1)]);
+}
+
+#[test]
+fn the_same_input_with_two_times_is_two_feeds() {
+    let plan = compiled(
+        "SELECT a.id INTO store FROM payments a TIMESTAMP BY opened JOIN payments b TIMESTAMP BY closed
+         ON a.id = b.id AND DATEDIFF(second, a, b) BETWEEN 0 AND 10",
+    );
+    assert_eq!(plan.inputs.len(), 1);
+    assert_eq!(plan.feeds.len(), 2);
+    let Operator::Join(join) = &plan.steps[0].operator else { panic!("a join") };
+    assert_eq!((join.keys.len(), join.within, join.unmatched_after), (1, (-9_999_999, 109_999_999), 100_000_000));
+    assert_eq!(plan.inputs[0].columns, Columns::Named(["opened", "closed", "id"].map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn bounds_of_a_join_are_found_in_any_form() {
+    let bounds = |on: &str| {
+        let plan = compiled(&format!("SELECT a.id INTO store FROM payments a JOIN history b ON a.id = b.id AND {on}"));
+        let Operator::Join(join) = &plan.steps[0].operator else { panic!("a join") };
+        (join.within.0 / 10_000_000, join.within.1 / 10_000_000, join.unmatched_after / 10_000_000)
+    };
+    assert_eq!(bounds("DATEDIFF(second, a, b) >= 2 AND DATEDIFF(second, a, b) < 5"), (1, 4, 4));
+    assert_eq!(bounds("DATEDIFF(second, b, a) BETWEEN 1 AND 3"), (-3, -0, -1));
+    assert_eq!(bounds("DATEDIFF(minute, a, b) = 0 AND DATEDIFF(second, a, b) BETWEEN -90 AND 90"), (-59, 59, 0));
+    assert_eq!(bounds("5 > DATEDIFF(second, a, b) AND 0 <= DATEDIFF(second, a, b)"), (0, 4, 4));
+}
+
+#[test]
+fn analytic_functions_stand_before_the_joins_of_their_own_source() {
+    let plan = compiled(
+        "SELECT p.id, LAG(p.amount) OVER (PARTITION BY p.card LIMIT DURATION(hour, 1) WHEN p.amount > 3) AS before
+         INTO store FROM payments p JOIN limits l ON p.card = l.card WHERE LAG(p.amount) OVER (PARTITION BY p.card LIMIT DURATION(hour, 1) WHEN p.amount > 3) > 2",
+    );
+    let [Operator::Analytic(specs), Operator::Lookup(lookup, 0), Operator::Project(_)] =
+        [&plan.steps[0].operator, &plan.steps[1].operator, &plan.steps[2].operator]
+    else {
+        panic!("{plan:#?}")
+    };
+    assert_eq!(specs.len(), 1);
+    assert!(matches!(&specs[0].partition_by[..], [Expression::Column(name, _)] if &**name == "card"));
+    assert_eq!(lookup.keys.len(), 1);
+    assert_eq!(plan.references, [("limits".to_owned(), Columns::Named(vec!["card".to_owned()]))]);
+}
+
+#[test]
+fn rows_become_several_and_absent_fields_stay_absent() {
+    let record = |fields: &[(&str, Value)]| Value::Record(Arc::new(fields.iter().map(|(name, value)| (Arc::from(*name), value.clone())).collect()));
+    let batch = Batch {
+        names: ["id", "r", "a"].map(Arc::from).into(),
+        columns: vec![
+            Column::from_values([Value::BigInt(1), Value::BigInt(2)]),
+            Column::from_values([record(&[("x", Value::BigInt(7)), ("y", Value::Null)]), record(&[("x", Value::BigInt(8))])]),
+            Column::from_values([Value::Array([Value::BigInt(5), Value::Null].into()), Value::Null]),
+        ],
+        times: vec![Timestamp(0); 2].into(),
+        origin: Origin::Derived,
+    };
+    let run = |text: &str| {
+        let plan = compiled(text);
+        let made = plan.steps.iter().fold(batch.clone(), |batch, step| match &step.operator {
+            Operator::Project(project) => project.run(&batch, &mut Double::default()).unwrap().batch,
+            Operator::Apply(apply) => apply.run(&batch, &mut Double::default()).unwrap().batch,
+            other => panic!("no projection: {other:?}"),
+        });
+        lines(&made)
+    };
+    assert_eq!(run("SELECT id, r.* INTO store FROM payments"), [r#"{"id":1,"x":7,"y":null}"#, r#"{"id":2,"x":8}"#]);
     assert_eq!(
-        read,
-        [("payments", Columns::Named(vec!["id".into(), "amount".into(), "at".into()]), true), ("history", Columns::All, false)]
+        run("SELECT id, e.ArrayIndex, e.ArrayValue AS v INTO store FROM payments OUTER APPLY GetArrayElements(a) AS e"),
+        [r#"{"id":1,"ArrayIndex":0,"v":5}"#, r#"{"id":1,"ArrayIndex":1,"v":null}"#, r#"{"id":2,"ArrayIndex":null,"v":null}"#]
     );
-    assert_eq!(plan.steps.iter().map(|step| step.into.as_deref()).collect::<Vec<_>>(), [None, Some("store"), Some("page"), Some("page")]);
+    assert_eq!(
+        run("SELECT p.id, q.* INTO store FROM payments p CROSS APPLY GetRecordProperties(p.r) q WHERE q.PropertyValue IS NOT NULL"),
+        [r#"{"id":1,"PropertyName":"x","PropertyValue":7}"#, r#"{"id":2,"PropertyName":"x","PropertyValue":8}"#]
+    );
 }
 
 #[test]
 fn errors_point_at_the_place_and_say_what_to_do() {
-    insta::assert_snapshot!(refused("WITH d AS (SELECT id, amuont FROM payments)\nSELECT id, amount INTO store FROM d"), @"");
-    insta::assert_snapshot!(refused("SELECT prediction(payments) INTO stoer FROM paiments"), @"");
-    insta::assert_snapshot!(refused("WITH d AS (SELECT id, category, amounts FROM payments)\nSELECT udf.prediction(d) AS p INTO store FROM d"), @"");
-    insta::assert_snapshot!(refused("SELECT prediction(p), SUMM(id), udf.predict(p) INTO store FROM payments p"), @"");
-    insta::assert_snapshot!(refused("SELECT COUNT(*) INTO store FROM payments WHERE SUM(id) > 3"), @"");
-    insta::assert_snapshot!(refused("SELECT id INTO store FROM payments GROUP BY id"), @"");
-    insta::assert_snapshot!(refused("SELECT amount, COUNT(*) AS n INTO store FROM payments GROUP BY id, TumblingWindow(day, 8)"), @"");
-    insta::assert_snapshot!(refused("SELECT id INTO store FROM payments,"), @"");
-    insta::assert_snapshot!(refused("SELECT id FROM payments p JOIN history h ON p.id = h.id"), @"");
-    insta::assert_snapshot!(refused("SELECT LAG(id) OVER (LIMIT DURATION(hour, 1)) AS x INTO store FROM payments"), @"");
-    insta::assert_snapshot!(refused("SELECT 'open INTO store FROM payments"), @"");
-    insta::assert_snapshot!(refused(""), @"");
+    let scripts = [
+        "WITH d AS (SELECT id, amuont FROM payments)\nSELECT id, amount INTO store FROM d",
+        "SELECT prediction(payments) INTO stoer FROM paiments",
+        "WITH d AS (SELECT id, category, amounts FROM payments)\nSELECT udf.prediction(d) AS p INTO store FROM d",
+        "SELECT prediction(p), SUMM(id), udf.predict(p), total(id), udf.total(id) INTO store FROM payments p",
+        "SELECT id INTO store FROM payments WHERE SUM(id) > 3",
+        "SELECT id INTO store FROM payments GROUP BY id",
+        "SELECT amount, COUNT(*) AS n INTO store FROM payments GROUP BY id, TumblingWindow(day, 8)",
+        "SELECT amount, COUNT(*) AS n INTO store FROM payments GROUP BY id, TumblingWindow(day, 7)",
+        "SELECT id INTO store FROM payments,",
+        "SELECT p.id INTO store FROM payments p JOIN history h ON p.id = h.id",
+        "SELECT LAG(id) AS x INTO store FROM payments",
+        "SELECT AnomalyDetection_SpikeAndDip(id, 95, 120, 'spikes') OVER (LIMIT DURATION(hour, 1)) AS x INTO store FROM payments",
+        "SELECT 'open INTO store FROM payments",
+        "SELEC id INTO store FROM payments",
+        "SELECT id FROM payments p WHERE payments.id = 3 INTO store",
+        "SELECT id INTO store FROM payments WHERE id =",
+        "CREATE TABLE payments(at datetme)\nSELECT at INTO store FROM payments",
+        "SELECT DATEDIFF(secund, a, b) AS d, SUBSTRING(a) AS s INTO store FROM payments",
+        "",
+    ];
+    let told: Vec<String> = scripts.iter().map(|script| refused(script)).collect();
+    insta::assert_snapshot!(told.join("\n\n"));
 }

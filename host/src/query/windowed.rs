@@ -120,10 +120,7 @@ impl WindowedStep {
             .iter()
             .map(|aggregate| {
                 let own = aggregate.argument.as_ref().or_else(|| aggregate.takes_rows().then_some(&Expression::Row));
-                own.into_iter()
-                    .chain(aggregate.order_by.iter().map(|key| &key.expression))
-                    .map(|expression| expression.evaluate(batch))
-                    .collect()
+                own.into_iter().chain(aggregate.order_by.iter().map(|key| &key.expression)).map(|expression| expression.evaluate(batch)).collect()
             })
             .collect::<Result<Vec<Vec<Column>>, Fault>>()?;
         Ok(WindowRows { keys, partition_keys, arguments, batch: batch.clone() })
@@ -154,31 +151,22 @@ pub(super) fn aggregate_name(number: usize) -> Arc<str> {
 mod tests {
     use super::*;
     use crate::batch::Value;
-    use crate::query::operate::Binary;
-
-    fn column(name: &str) -> Expression {
-        Expression::Column(name.into(), Vec::new())
-    }
 
     #[test]
-    fn having_and_items_see_keys_aggregates_the_end_and_the_id_of_the_window() {
+    fn groups_come_out_with_their_keys_their_values_the_end_and_the_id_of_the_window() {
         let windows = vec![(Some("short".into()), WindowForm::Snapshot), (None, WindowForm::Sliding { size: 10 })];
-        let more_than_one =
-            Expression::Binary(Binary::Greater, Box::new(column("#aggregate0")), Box::new(Expression::Constant(Value::BigInt(1))));
-        let items = [("id", "#window"), ("card", "#key0"), ("n", "#aggregate0")].map(|(name, inner)| (name.into(), column(inner)));
-        let items = items.into_iter().chain([("until".into(), Expression::Timestamp)]).collect();
-        let step =
-            WindowedStep { windows, having: Some(more_than_one), ..WindowedStep::new(WindowForm::Snapshot, Vec::new(), Vec::new(), items) };
+        let step = WindowedStep { windows, ..WindowedStep::new(WindowForm::Snapshot, Vec::new(), Vec::new()) };
         let groups = WindowGroups {
-            times: [5, 6, 7].map(Timestamp).to_vec(),
-            windows: vec![0, 1, 1],
-            keys: vec![Column::from_values(["a", "b", "c"].map(|text| Value::Text(text.into())))],
-            aggregates: vec![Column::from_values([2, 1, 3].map(Value::BigInt))],
+            times: [5, 6].map(Timestamp).to_vec(),
+            windows: vec![0, 1],
+            keys: vec![Column::from_values(["a", "b"].map(|text| Value::Text(text.into())))],
+            aggregates: vec![Column::from_values([2, 1].map(Value::BigInt))],
         };
-        let made = step.results(groups).unwrap();
+        let made = step.results(groups);
+        assert_eq!(made.names.iter().map(|name| &**name).collect::<Vec<_>>(), ["#key0", "#aggregate0", WINDOW_NAME]);
         let rows: Vec<Vec<Value>> = (0..made.rows()).map(|row| made.columns.iter().map(|column| column.value(row)).collect()).collect();
-        let row = |id: Value, card: &str, n, until| vec![id, Value::Text(card.into()), Value::BigInt(n), Value::DateTime(Timestamp(until))];
-        assert_eq!(rows, [row(Value::Text("short".into()), "a", 2, 5), row(Value::Null, "c", 3, 7)]);
-        assert_eq!(made.times.to_vec(), [5, 7].map(Timestamp));
+        let row = |card: &str, n, id| vec![Value::Text(card.into()), Value::BigInt(n), id];
+        assert_eq!(rows, [row("a", 2, Value::Text("short".into())), row("b", 1, Value::Null)]);
+        assert_eq!(made.times.to_vec(), [5, 6].map(Timestamp));
     }
 }

@@ -118,7 +118,7 @@ mod tests {
             origin: Origin::Derived,
         };
         let mut sink = JsonLines::open(&path).unwrap();
-        let mut write = |sink: &mut JsonLines, value| {
+        let write = |sink: &mut JsonLines, value| {
             sink.write(&batch(value), &DocumentKeys::of(&batch(value), 0)).unwrap();
             sink.flush().unwrap();
             sink.position().unwrap()

@@ -85,6 +85,13 @@ impl Aligned {
                 }
             }
         }
+        if watermark == Timestamp::MAX {
+            // Rows at the very end of time have no window that they leave.
+            for mut running in std::mem::take(&mut self.state.running).into_values() {
+                running.leave(Timestamp::MAX, store);
+                running.release(store);
+            }
+        }
     }
 
     /// Each pane is a window.
@@ -103,7 +110,8 @@ impl Aligned {
         if self.state.running.is_empty() {
             return next_pane;
         }
-        self.state.reached.map(|reached| Timestamp(reached.0.saturating_add(self.hop)))
+        // At the end of all time there is no next one.
+        self.state.reached.and_then(|reached| reached.0.checked_add(self.hop)).map(Timestamp)
     }
 
     /// Moves every group's window so that it ends at `end`.

@@ -61,7 +61,7 @@ impl Emission {
             // Each window's rows ascend; the sort finds the runs.
             self.rows.sort();
         } else {
-            self.rows.sort_by(|a, b| (a.end, a.first).cmp(&(b.end, b.first)));
+            self.rows.sort_by_key(|row| (row.end, row.first));
         }
         let rows = std::mem::take(&mut self.rows);
         for rows in rows.chunks(CHUNK) {

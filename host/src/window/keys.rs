@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Column, Value};
+use crate::batch::{Column, ColumnBuilder, Value};
 use crate::time::Timestamp;
 
 const NULL: u8 = 0;
@@ -78,6 +78,20 @@ fn encode_value(value: &Value, out: &mut Vec<u8>) {
 /// Reads one value back from what [`encode_key`] wrote. Bytes that it did not write read as null.
 pub(super) fn decode_value(bytes: &mut &[u8]) -> Value {
     read(bytes).unwrap_or(Value::Null)
+}
+
+/// The same, into a column; a text is not copied on its way.
+fn decode_into(bytes: &mut &[u8], out: &mut ColumnBuilder) {
+    let whole = *bytes;
+    if whole.first() == Some(&TEXT) {
+        *bytes = &whole[1..];
+        match read_text(bytes) {
+            Some(text) => out.push_text(text),
+            None => out.push_null(),
+        }
+    } else {
+        out.push(decode_value(bytes));
+    }
 }
 
 fn read(bytes: &mut &[u8]) -> Option<Value> {
@@ -215,7 +229,12 @@ impl Keys {
     /// The values of the keys of these numbers, as columns.
     pub(super) fn columns(&self, numbers: &[u32], columns: usize) -> Vec<Column> {
         let mut rest: Vec<&[u8]> = numbers.iter().map(|number| self.keys[*number as usize].as_deref().unwrap_or_default()).collect();
-        (0..columns).map(|_| Column::from_values(rest.iter_mut().map(decode_value))).collect()
+        let column = |_| {
+            let mut out = ColumnBuilder::with_capacity(rest.len());
+            rest.iter_mut().for_each(|key| decode_into(key, &mut out));
+            out.finish()
+        };
+        (0..columns).map(column).collect()
     }
 
     /// How many keys are in use.

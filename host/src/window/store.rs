@@ -15,6 +15,8 @@ pub(super) struct Store {
     pub(super) keys: Keys,
     slots: Slots,
     pub(super) accumulators: Vec<Box<dyn Accumulator>>,
+    /// The accumulators have room for so many slots.
+    room: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,8 +31,8 @@ struct Slots {
 impl Store {
     pub(super) fn new(accumulators: Vec<Box<dyn Accumulator>>) -> Self {
         let slots = Slots { groups: vec![0], first: vec![RowOrder::default()], free: Vec::new() };
-        let mut store = Self { keys: Keys::default(), slots, accumulators };
-        store.accumulators.iter_mut().for_each(|accumulator| accumulator.grow(1));
+        let mut store = Self { keys: Keys::default(), slots, accumulators, room: 0 };
+        store.grow();
         store
     }
 
@@ -54,7 +56,11 @@ impl Store {
     /// Makes room in the accumulators for the slots that were taken.
     pub(super) fn grow(&mut self) {
         let slots = self.slots.groups.len();
-        self.accumulators.iter_mut().for_each(|accumulator| accumulator.grow(slots));
+        if self.room < slots {
+            // More than needed now: slots are taken one by one.
+            self.room = slots + slots / 8 + 16;
+            self.accumulators.iter_mut().for_each(|accumulator| accumulator.grow(self.room));
+        }
     }
 
     /// Gives a slot back.
@@ -108,6 +114,7 @@ impl Store {
         for (accumulator, saved) in self.accumulators.iter_mut().zip(&saved.accumulators) {
             accumulator.restore(saved)?;
         }
+        self.room = 0;
         self.grow();
         Ok(())
     }

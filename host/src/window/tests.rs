@@ -343,6 +343,12 @@ fn a_hopping_window_comes_at_every_hop_while_it_holds_a_row() {
 }
 
 #[test]
+fn hopping_windows_come_to_an_end_at_the_end_of_time() {
+    let kind = WindowKind::Hopping { size: 20, hop: 5, offset: 0 };
+    assert!(ends(kind, &[i64::MAX - 9, i64::MAX - 1]).len() < 10);
+}
+
+#[test]
 fn a_sliding_window_ends_when_a_row_enters_or_leaves_and_is_not_shown_empty() {
     // The documentation's picture: a leaving row is out, two at once are one change.
     let expected = [(100, 1), (117, 2), (150, 4), (200, 3), (217, 2), (265, 1)];

@@ -2,4 +2,4 @@
 
 mod windowed;
 
-pub use windowed::{RowFaults, Windowed};
+pub use windowed::{RowFaults, Windowed, window_kind};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::batch::{Batch, Column, RowOrder, Value};
-use crate::fault::{Fault, Rejected};
+use crate::fault::{Domain, Fault, Rejected};
 use crate::query::{
     AggregateFunction, Aggregator, Context, Functions, Operate, WindowForm, WindowGroups, WindowRows, WindowedStep, aggregator,
 };
@@ -35,7 +35,7 @@ pub struct Windowed {
 impl Windowed {
     /// The step without rows. `name` is what dead letters call it.
     pub fn new(step: WindowedStep, name: impl Into<String>, on_fault: RowFaults) -> Self {
-        let kinds = step.windows().map(kind).collect::<Vec<_>>();
+        let kinds = step.windows().map(window_kind).collect::<Vec<_>>();
         let accumulators = step.aggregates().iter().map(|spec| Box::new(Kept(aggregator(spec))) as Box<dyn Accumulator>).collect();
         let windows = Windows::new(kinds, step.keys(), accumulators);
         let checks = step.aggregates().iter().map(aggregator).collect();
@@ -67,24 +67,26 @@ impl Windowed {
             step: self.name.clone(),
             reason,
         }));
-        let taken = |columns: Vec<Column>| columns.into_iter().map(|column| column.take(&keep)).collect::<Vec<_>>();
-        rows.keys = taken(rows.keys);
-        rows.partition_keys = rows.partition_keys.into_iter().map(taken).collect();
-        rows.arguments = rows.arguments.into_iter().map(taken).collect();
+        let columns = rows.partition_keys.iter_mut().chain(&mut rows.arguments).chain([&mut rows.keys]);
+        columns.flatten().for_each(|column| *column = column.take(&keep));
         rows.batch = rows.batch.take(&keep);
         Ok(rows)
     }
 
     /// The rows of groups that came out of their windows.
     fn results(&self, closed: Closed, context: &mut Context<'_>) -> Result<Batch, Fault> {
-        let Closed { times, windows, keys, mut values, faults } = closed;
-        for (spec, column) in self.step.aggregates().iter().zip(&mut values) {
+        let Closed { times, windows, keys, mut values, mut faults } = closed;
+        for (number, (spec, column)) in self.step.aggregates().iter().zip(&mut values).enumerate() {
             if let AggregateFunction::User(name) = &spec.function {
-                *column = user_aggregate(name, column, context.functions)?;
+                *column = match user_aggregate(name, column, context.functions) {
+                    Err(fault) if self.on_fault == RowFaults::Stop || fault.domain == Domain::Internal => return Err(fault),
+                    Err(_) => one_by_one(name, number, column, context.functions, &mut faults),
+                    Ok(column) => column,
+                };
             }
         }
         let mut groups = WindowGroups { times, windows, keys, aggregates: values };
-        if let Some((row, _, why)) = faults.first()
+        if let Some((row, _, why)) = faults.iter().min()
             && self.on_fault == RowFaults::Stop
         {
             return Err(Fault::job(why.clone()).at(format!("{}, in the window that ends at {}", self.name, groups.times[*row])));
@@ -137,7 +139,8 @@ impl Operate for Windowed {
     }
 }
 
-fn kind(form: &WindowForm) -> WindowKind {
+/// The query's window as the window room has it.
+pub fn window_kind(form: &WindowForm) -> WindowKind {
     match form {
         WindowForm::Hopping { size, hop, offset } => WindowKind::Hopping { size: *size, hop: *hop, offset: *offset },
         WindowForm::Sliding { size } => WindowKind::Sliding { size: *size },
@@ -170,7 +173,25 @@ fn user_aggregate(name: &str, held: &Column, functions: &mut dyn Functions) -> R
         }
         ends.push(values.len());
     }
-    functions.aggregate(name, &Column::from_values(values), &times, &ends)
+    let results = functions.aggregate(name, &Column::from_values(values), &times, &ends)?;
+    if results.len() == held.len() {
+        Ok(results)
+    } else {
+        Err(Fault::internal(format!("uda.{name} gave {} results for {} groups", results.len(), held.len())))
+    }
+}
+
+/// The same where a group is at fault: the others have their results.
+fn one_by_one(name: &str, number: usize, held: &Column, functions: &mut dyn Functions, faults: &mut Vec<(usize, usize, String)>) -> Column {
+    let values = (0..held.len()).map(|row| match user_aggregate(name, &held.slice(row, 1), functions) {
+        Ok(column) if column.len() == 1 => column.value(0),
+        Ok(_) => Value::Null,
+        Err(fault) => {
+            faults.push((row, number, fault.to_string()));
+            Value::Null
+        }
+    });
+    Column::from_values(values.collect::<Vec<_>>())
 }
 
 /// An aggregate of the query, as the windows see it.

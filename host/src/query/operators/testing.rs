@@ -57,14 +57,9 @@ pub(super) fn all(conditions: Vec<Expression>) -> Option<Expression> {
 
 /// `DATEDIFF(minute, from, to)` of two datetime columns: boundaries crossed.
 pub(super) fn minutes_between(from: &str, to: &str) -> Expression {
-    fn minutes(values: &[Value]) -> Result<Value, String> {
-        let minute = |value: &Value| match value {
-            Value::DateTime(time) => Some(time.0.div_euclid(seconds(60))),
-            _ => None,
-        };
-        Ok(minute(&values[0]).zip(minute(&values[1])).map_or(Value::Null, |(from, to)| Value::BigInt(to - from)))
-    }
-    Expression::Function("DATEDIFF", minutes, vec![column(from), column(to)])
+    let minute = Expression::Constant(Value::Text("minute".into()));
+    let difference = *crate::query::functions::find("DATEDIFF").unwrap();
+    Expression::Function(difference, vec![minute, column(from), column(to)])
 }
 
 struct NoFunctions;

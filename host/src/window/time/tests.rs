@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::{Batch, Column, Origin};
 use crate::time::{TICKS_PER_SECOND, Timestamp};
+use crate::window::WindowKind;
 
 /// An event in whole seconds.
 #[derive(Debug, Clone, Copy)]
@@ -151,15 +152,12 @@ proptest! {
         let found: Vec<_> = explained.iter().map(|event| (event.time.map(|time| time.0 / TICKS_PER_SECOND), event.verdict)).collect();
         prop_assert_eq!(&found, &expected);
         // What the watermark promises at the end.
-        let floor = limit.map(|limit| events.last().unwrap().arrival - limit);
-        let mut watermark = match over {
-            true => floor.filter(|_| events.iter().any(|event| event.event.is_some())),
-            false => expected.iter().filter_map(|(time, _)| *time).max().map(|newest| newest - out_of_order),
-        };
-        if over && let Some(limit) = limit {
+        let mut watermark = match (over, limit) {
             // Only events with a time move it.
-            watermark = events.iter().filter(|event| event.event.is_some()).map(|event| event.arrival - limit).max();
-        }
+            (true, Some(limit)) => events.iter().filter(|event| event.event.is_some()).map(|event| event.arrival - limit).max(),
+            (true, None) => None,
+            (false, _) => expected.iter().filter_map(|(time, _)| *time).max().map(|newest| newest - out_of_order),
+        };
         if let (Some((_, until)), Some(limit)) = (idle, limit) {
             watermark = watermark.max(Some(until - limit));
         }
@@ -202,6 +200,32 @@ fn the_table_of_the_event_ordering_page() {
     // Dropping instead: the late one goes.
     let policies = Policies::new(15, 8, OnViolation::Drop);
     assert_eq!(times(policies, &events), [None, Some(630), Some(642), Some(638), Some(635)]);
+}
+
+#[test]
+fn the_timeline_of_the_page_about_time() {
+    // docs/time.md; 10:00 is second 600.
+    let policies = Policies::new(15, 8, OnViolation::Adjust);
+    let events = [event(640, 600), event(641, 630), event(642, 642), event(643, 638), event(645, 631), event(646, 946), event(647, 960)];
+    let (explained, _) = run(Timeline::new(policies, TimeSource::Event, 1, seconds(0)), &events, 3, None);
+    let found: Vec<_> = explained
+        .iter()
+        .map(|event| (event.time.map(|time| time.0 / TICKS_PER_SECOND), event.watermark.0 / TICKS_PER_SECOND, event.verdict.words()))
+        .collect();
+    let expected = [
+        (Some(625), 617, "late: adjusted"),
+        (Some(630), 622, "kept"),
+        (Some(642), 634, "kept"),
+        (Some(638), 634, "kept"),
+        (Some(634), 634, "out of order: adjusted"),
+        (Some(946), 938, "kept"),
+        (None, 938, "early: dropped"),
+    ];
+    assert_eq!(found, expected);
+    let window = WindowKind::Hopping { size: 10 * TICKS_PER_SECOND, hop: 10 * TICKS_PER_SECOND, offset: 0 };
+    let ends: Vec<i64> =
+        found.iter().filter_map(|(time, ..)| *time).map(|time| window.holding(seconds(time)).unwrap()[0].1.0 / TICKS_PER_SECOND).collect();
+    assert_eq!(ends, [630, 630, 650, 640, 640, 950]);
 }
 
 #[test]

@@ -117,73 +117,41 @@ impl Timeline {
         }
         let (policies, source) = (self.policies, self.source);
         let state = self.partitions.get_mut(partition).ok_or_else(|| Fault::internal(format!("there is no partition {partition}")))?;
-        let mut times = Vec::with_capacity(batch.rows());
-        let mut keep = Vec::with_capacity(batch.rows());
+        let arrivals = std::sync::Arc::clone(&batch.times);
+        let mut times = Vec::with_capacity(arrivals.len());
+        let mut keep = Vec::with_capacity(arrivals.len());
         let mut out = Stamped { batch, rejected: Vec::new(), early: 0, late: 0, out_of_order: 0 };
         let mut key = Vec::new();
-        for row in 0..out.batch.rows() {
-            let arrival = out.batch.times[row];
-            let id = out.batch.row_id(row);
+        for (row, arrival) in arrivals.iter().copied().enumerate() {
             state.arrive(arrival, now);
             let event = if by_event { events[row] } else { None };
-            let (time, verdict, watermark) = match (source, event) {
-                (TimeSource::Arrival, _) => {
-                    let time = arrival.max(state.watermark);
-                    state.watermark = time;
-                    (time, Verdict::default(), time)
-                }
-                (_, None) => {
-                    out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason: NO_TIME.to_owned() });
-                    explain_drop(&mut explain, id, arrival, state.watermark);
-                    continue;
-                }
-                (TimeSource::Event, Some(event)) => {
-                    let (time, verdict) = policies.judge(event, arrival, state.watermark);
-                    if verdict.dropped {
-                        let reason = verdict.reason(event, arrival, state.watermark, &policies);
-                        out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason });
-                    } else {
-                        state.watermark = state.watermark.max(before(time, policies.out_of_order));
-                    }
-                    (time, verdict, state.watermark)
-                }
+            let outcome = match (source, event) {
+                (TimeSource::Arrival, _) => state.by_arrival(arrival),
+                (_, None) => state.without(NO_TIME),
+                (TimeSource::Event, Some(event)) => state.by_event(&policies, event, arrival),
+                (TimeSource::EventOverKey, Some(_)) if keys.iter().any(|key| key.is_null(row)) => state.without(NO_KEY),
                 (TimeSource::EventOverKey, Some(event)) => {
-                    if keys.iter().any(|key| key.is_null(row)) {
-                        out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason: NO_KEY.to_owned() });
-                        explain_drop(&mut explain, id, arrival, state.watermark);
-                        continue;
-                    }
                     encode_key(keys, row, &mut key);
-                    if let (Some(late), Some(newest)) = (policies.late, state.arrival) {
-                        state.watermark = state.watermark.max(before(newest, late));
-                    }
-                    let own = state.substreams.newest(&key).map_or(Timestamp::MIN, |newest| before(newest, policies.out_of_order));
-                    // Idle time may have carried the partition beyond what has arrived: nothing may come before that.
-                    let own = own.max(state.watermark);
-                    let (time, verdict) = policies.judge(event, arrival, own);
-                    if verdict.dropped {
-                        let reason = verdict.reason(event, arrival, own, &policies);
-                        out.rejected.push(Rejected { origin: id, step: STEP.to_owned(), reason });
-                        (time, verdict, own)
-                    } else {
-                        state.substreams.observe(&key, time, policies.out_of_order, state.watermark);
-                        (time, verdict, own.max(before(time, policies.out_of_order)))
-                    }
+                    state.by_key(&policies, event, arrival, &key)
                 }
             };
+            let Outcome { time, verdict, watermark } = outcome;
             out.early += u64::from(verdict.early);
             out.late += u64::from(verdict.late);
             out.out_of_order += u64::from(verdict.out_of_order);
-            let time = (!verdict.dropped).then_some(time);
             if let Some(explain) = &mut explain {
+                let (id, time) = (out.batch.row_id(row), time.as_ref().ok().copied());
                 explain.push(Explained { id, arrival, event, time, verdict, watermark });
             }
-            if let Some(time) = time {
-                keep.push(row as u32);
-                times.push(time);
+            match time {
+                Ok(time) => {
+                    keep.push(row as u32);
+                    times.push(time);
+                }
+                Err(reason) => out.rejected.push(Rejected { origin: out.batch.row_id(row), step: STEP.to_owned(), reason }),
             }
         }
-        if keep.len() < out.batch.rows() {
+        if keep.len() < arrivals.len() {
             out.batch = out.batch.take(&keep);
         }
         out.batch.times = times.into();
@@ -239,14 +207,52 @@ impl Partition {
         self.seen = now;
     }
 
+    /// Arrival times ascend; where they do not, time does not go back.
+    fn by_arrival(&mut self, arrival: Timestamp) -> Outcome {
+        self.watermark = self.watermark.max(arrival);
+        Outcome { time: Ok(self.watermark), verdict: Verdict::default(), watermark: self.watermark }
+    }
+
+    fn by_event(&mut self, policies: &Policies, event: Timestamp, arrival: Timestamp) -> Outcome {
+        let (time, verdict) = policies.judge(event, arrival, self.watermark);
+        if verdict.dropped {
+            let reason = verdict.reason(event, arrival, self.watermark, policies);
+            return Outcome { time: Err(reason), verdict, watermark: self.watermark };
+        }
+        self.watermark = self.watermark.max(before(time, policies.out_of_order));
+        Outcome { time: Ok(time), verdict, watermark: self.watermark }
+    }
+
+    /// Against the events of the same key. The partition's own watermark is the late bound: no key has anything older.
+    fn by_key(&mut self, policies: &Policies, event: Timestamp, arrival: Timestamp, key: &[u8]) -> Outcome {
+        if let (Some(late), Some(newest)) = (policies.late, self.arrival) {
+            self.watermark = self.watermark.max(before(newest, late));
+        }
+        let newest = self.substreams.newest(key);
+        let own = newest.map_or(Timestamp::MIN, |newest| before(newest, policies.out_of_order)).max(self.watermark);
+        let (time, verdict) = policies.judge(event, arrival, own);
+        if verdict.dropped {
+            let reason = verdict.reason(event, arrival, own, policies);
+            return Outcome { time: Err(reason), verdict, watermark: own };
+        }
+        self.substreams.observe(key, time, policies.out_of_order, self.watermark);
+        Outcome { time: Ok(time), verdict, watermark: own.max(before(time, policies.out_of_order)) }
+    }
+
+    /// An event without a time or a key.
+    fn without(&self, reason: &str) -> Outcome {
+        let verdict = Verdict { dropped: true, ..Verdict::default() };
+        Outcome { time: Err(reason.to_owned()), verdict, watermark: self.watermark }
+    }
+
     fn reached(&self) -> Timestamp {
         if self.finished { Timestamp::MAX } else { before(self.watermark, 1) }
     }
 }
 
-fn explain_drop(explain: &mut Option<&mut Vec<Explained>>, id: Option<RowId>, arrival: Timestamp, watermark: Timestamp) {
-    if let Some(explain) = explain {
-        let verdict = Verdict { dropped: true, ..Verdict::default() };
-        explain.push(Explained { id, arrival, event: None, time: None, verdict, watermark });
-    }
+/// What became of one event: its time, or why it has none, and the watermark after it.
+struct Outcome {
+    time: Result<Timestamp, String>,
+    verdict: Verdict,
+    watermark: Timestamp,
 }

@@ -19,6 +19,9 @@ impl Functions for Total {
 
     fn aggregate(&mut self, name: &str, values: &Column, times: &[Timestamp], ends: &[usize]) -> Result<Column, Fault> {
         assert_eq!((name, values.len()), ("total", times.len()));
+        if (0..values.len()).any(|row| values.value(row) == Value::BigInt(666)) {
+            return Err(Fault::function("TypeError: not that one"));
+        }
         let mut start = 0;
         Ok(Column::from_values(ends.iter().map(|end| {
             let group = start..*end;
@@ -39,13 +42,8 @@ fn aggregate(function: AggregateFunction, argument: Option<&str>) -> AggregateSp
     AggregateSpec { function, distinct: false, argument: argument.map(column), order_by: Vec::new() }
 }
 
-/// `SELECT key, a, b, …, System.Timestamp() AS until … GROUP BY key, window`.
 fn step(window: WindowForm, keys: &[&str], aggregates: Vec<AggregateSpec>) -> WindowedStep {
-    let mut items: Vec<(Arc<str>, Expression)> = Vec::new();
-    items.extend(keys.iter().enumerate().map(|(number, key)| ((*key).into(), column(&format!("#key{number}")))));
-    items.extend((0..aggregates.len()).map(|number| (format!("a{number}").into(), column(&format!("#aggregate{number}")))));
-    items.push(("until".into(), Expression::Timestamp));
-    WindowedStep::new(window, keys.iter().map(|key| column(key)).collect(), aggregates, items)
+    WindowedStep::new(window, keys.iter().map(|key| column(key)).collect(), aggregates)
 }
 
 fn batch(names: &[&str], rows: &[(i64, Vec<Value>)]) -> Batch {
@@ -61,11 +59,17 @@ fn with<T>(rejected: &mut Vec<Rejected>, run: impl FnOnce(&mut Context<'_>) -> T
     run(&mut Context { functions: &mut Total, rejected })
 }
 
+/// Each row as JSON, with its time, without the id of its window.
 fn json(batches: &[Batch]) -> Vec<String> {
     let rows = batches.iter().flat_map(|batch| (0..batch.rows()).map(move |row| (batch, row)));
     rows.map(|(batch, row)| {
+        let mut batch = batch.clone();
+        let kept = batch.names.len() - 1;
+        assert_eq!((&*batch.names[kept], batch.columns.pop().map(|column| column.value(row))), ("#window", Some(Value::Null)));
+        batch.names = batch.names.iter().take(kept).map(|name| name.trim_start_matches('#').into()).chain([Arc::from("until")]).collect();
+        batch.columns.push(Column::DateTime(batch.times.iter().map(|time| time.0).collect::<Vec<_>>().into()));
         let mut out = Vec::new();
-        write_row(batch, row, &mut out);
+        write_row(&batch, row, &mut out);
         String::from_utf8(out).unwrap()
     })
     .collect()
@@ -105,9 +109,9 @@ fn groups_come_out_at_the_end_of_their_window_in_the_order_of_their_first_rows()
         vec![aggregate(AggregateFunction::Count, None), aggregate(AggregateFunction::Sum, Some("amount"))],
     );
     let expected = [
-        r#"{"merchant":"Quai 9","a0":2,"a1":34.5,"until":"1970-01-01T00:00:10.0000000Z"}"#,
-        r#"{"merchant":"Lumen","a0":2,"a1":15.5,"until":"1970-01-01T00:00:10.0000000Z"}"#,
-        r#"{"merchant":"Lumen","a0":1,"a1":4.0,"until":"1970-01-01T00:00:20.0000000Z"}"#,
+        r#"{"key0":"Quai 9","aggregate0":2,"aggregate1":34.5,"until":"1970-01-01T00:00:10.0000000Z"}"#,
+        r#"{"key0":"Lumen","aggregate0":2,"aggregate1":15.5,"until":"1970-01-01T00:00:10.0000000Z"}"#,
+        r#"{"key0":"Lumen","aggregate0":1,"aggregate1":4.0,"until":"1970-01-01T00:00:20.0000000Z"}"#,
     ];
     assert_eq!(run(step, &batch(&["merchant", "amount"], &rows)), expected);
 }
@@ -120,7 +124,7 @@ fn the_latest_row_of_a_hopping_window_fills_the_gaps() {
     let latest = AggregateSpec { order_by, ..aggregate(AggregateFunction::TopOne, Some("card")) };
     let step = step(WindowForm::Hopping { size: 20 * SECOND, hop: 5 * SECOND, offset: 0 }, &[], vec![latest]);
     let expected: Vec<String> = [(0, 1), (5, 2), (10, 2), (15, 2), (20, 3), (25, 3), (30, 3), (35, 3)]
-        .map(|(until, card)| format!(r#"{{"a0":"C-{card}","until":"1970-01-01T00:00:{until:02}.0000000Z"}}"#))
+        .map(|(until, card)| format!(r#"{{"aggregate0":"C-{card}","until":"1970-01-01T00:00:{until:02}.0000000Z"}}"#))
         .to_vec();
     assert_eq!(run(step, &batch(&["card", "at"], &rows)), expected);
 }
@@ -132,8 +136,7 @@ fn a_row_without_an_expression_is_the_whole_row() {
     let top = AggregateSpec { order_by, ..aggregate(AggregateFunction::TopOne, None) };
     let unique = AggregateSpec { distinct: true, argument: Some(Expression::Row), ..aggregate(AggregateFunction::Count, None) };
     let step = step(tumbling(10), &[], vec![aggregate(AggregateFunction::Collect, None), top, unique]);
-    let expected =
-        r#"{"a0":[{"card":"a","n":2},{"card":"b","n":1}],"a1":{"card":"b","n":1},"a2":2,"until":"1970-01-01T00:00:00.0000010Z"}"#;
+    let expected = r#"{"aggregate0":[{"card":"a","n":2},{"card":"b","n":1}],"aggregate1":{"card":"b","n":1},"aggregate2":2,"until":"1970-01-01T00:00:00.0000010Z"}"#;
     assert_eq!(run(step, &rows), [expected]);
 }
 
@@ -143,6 +146,24 @@ fn a_javascript_aggregate_is_called_with_the_values_of_each_group_in_their_order
     let step = step(tumbling(5), &[], vec![aggregate(AggregateFunction::User("total".to_owned()), Some("v"))]);
     let values: Vec<String> = run(step, &batch(&["v"], &rows)).iter().map(|row| row.split([':', ',']).nth(1).unwrap().to_owned()).collect();
     assert_eq!(values, ["140", "1"], "10 + 2 * 20 + 3 * 30");
+}
+
+#[test]
+fn a_javascript_aggregate_that_fails_for_one_group_stops_the_job_or_leaves_that_group_out() {
+    let rows = batch(&["v"], &[(1, vec![Value::BigInt(5)]), (11, vec![Value::BigInt(666)]), (21, vec![Value::BigInt(7)])]);
+    let totals = || step(tumbling(10), &[], vec![aggregate(AggregateFunction::User("total".to_owned()), Some("v"))]);
+    let mut rejected = Vec::new();
+    let mut advance = |on_fault| {
+        let mut operator = Windowed::new(totals(), "totals", on_fault);
+        with(&mut rejected, |context| {
+            operator.push(0, &rows, context).unwrap();
+            operator.advance(Timestamp::MAX, context)
+        })
+    };
+    assert!(advance(RowFaults::Stop).unwrap_err().to_string().contains("not that one"));
+    assert_eq!(json(&advance(RowFaults::Reject).unwrap()).len(), 2);
+    assert_eq!(rejected.len(), 1);
+    assert!(rejected[0].reason.contains("ends at 1970-01-01T00:00:00.0000020Z: TypeError"), "{rejected:?}");
 }
 
 #[test]
@@ -160,7 +181,7 @@ fn a_row_that_cannot_be_aggregated_is_named_and_nothing_of_its_batch_is_taken() 
         goes_on.push(0, &rows, context).unwrap();
         goes_on.advance(Timestamp::MAX, context).unwrap()
     });
-    assert_eq!(json(&batches), [r#"{"a0":11,"until":"1970-01-01T00:00:00.0000010Z"}"#]);
+    assert_eq!(json(&batches), [r#"{"aggregate0":11,"until":"1970-01-01T00:00:00.0000010Z"}"#]);
     assert_eq!(rejected.len(), 1);
     assert_eq!((rejected[0].origin, &*rejected[0].step), (Some(RowId { partition: 0, offset: 1 }), "sums"));
 }
@@ -182,7 +203,7 @@ fn a_sum_that_does_not_fit_names_its_window() {
     };
     let fault = advance(RowFaults::Stop).unwrap_err();
     assert!(fault.to_string().contains("in the window that ends at 1970-01-01T00:00:00.0000010Z"), "{fault}");
-    assert_eq!(json(&advance(RowFaults::Reject).unwrap()), [r#"{"k":"b","a0":1,"until":"1970-01-01T00:00:00.0000010Z"}"#]);
+    assert_eq!(json(&advance(RowFaults::Reject).unwrap()), [r#"{"key0":"b","aggregate0":1,"until":"1970-01-01T00:00:00.0000010Z"}"#]);
     assert!(rejected.len() == 1 && rejected[0].reason.contains("does not fit bigint"), "{rejected:?}");
 }
 

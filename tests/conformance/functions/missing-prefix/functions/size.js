@@ -1,0 +1,1 @@
+function main(s) { return s.length; }

@@ -1,0 +1,1 @@
+function main(row) { return { size: Object.keys(row).length, k: row.k }; }

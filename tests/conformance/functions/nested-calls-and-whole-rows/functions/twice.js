@@ -1,0 +1,1 @@
+function main(x) { return 2 * x; }
