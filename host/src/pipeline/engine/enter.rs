@@ -117,15 +117,23 @@ fn lenient(expression: &Expression, batch: &Batch) -> Column {
 }
 
 impl Engine {
-    /// Takes rows of an input into every feed of it.
-    pub(super) fn enter(&mut self, input: usize, partition: usize, batch: Batch, now: Timestamp, results: &mut Results) -> Result<(), Fault> {
+    /// Gives rows of an input their times, for every feed of it. Rows that are taken sorted are held.
+    pub(super) fn enter(
+        &mut self,
+        input: usize,
+        partition: usize,
+        batch: Batch,
+        now: Timestamp,
+        results: &mut Results,
+    ) -> Result<Vec<(usize, Batch)>, Fault> {
         let Some(plan) = self.plan.inputs.get(input) else { return Err(Fault::internal(format!("the query has no input {input}"))) };
         let batch = match &plan.table {
             Some(table) => conform(table, batch, self.settings.text.get(input).copied().unwrap_or(false), &mut results.rejected),
             None => batch,
         };
+        let mut entered = Vec::new();
         if batch.rows() == 0 {
-            return Ok(());
+            return Ok(entered);
         }
         for feed in 0..self.entrances.len() {
             let entrance = &mut self.entrances[feed];
@@ -138,10 +146,10 @@ impl Engine {
             }
             match self.settings.time {
                 TimeMode::Sorted => self.held.push((feed, stamped)),
-                TimeMode::Arriving(_) => self.feed(feed, &stamped, results)?,
+                TimeMode::Arriving(_) => entered.push((feed, stamped)),
             }
         }
-        Ok(())
+        Ok(entered)
     }
 
     /// Lets rows that were held go, in the order of their times; rows of one time in the order of inputs and arrival.
