@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, new_null_array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array};
+use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array, new_null_array};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
@@ -168,10 +168,8 @@ impl Column {
             .iter()
             .all(|column| matches!(column, Self::Null(_)) || std::mem::discriminant(*column) == std::mem::discriminant(*typed));
         if one_kind && let Some(kind) = typed.array().map(Array::data_type) {
-            let nulls: Vec<_> = columns
-                .iter()
-                .map(|column| if let Self::Null(rows) = column { Some(new_null_array(kind, *rows)) } else { None })
-                .collect();
+            let nulls: Vec<_> =
+                columns.iter().map(|column| if let Self::Null(rows) = column { Some(new_null_array(kind, *rows)) } else { None }).collect();
             let arrays: Vec<&dyn Array> =
                 columns.iter().zip(&nulls).filter_map(|(column, nulls)| nulls.as_deref().or_else(|| column.array())).collect();
             if let Ok(joined) = concat(&arrays) {

@@ -226,8 +226,8 @@ fn joined_origin(batches: &[Batch]) -> Origin {
     if batches.iter().any(|batch| batch.origin == Origin::Derived) {
         return Origin::Derived;
     }
-    let rows = batches.iter().flat_map(|batch| {
-        (0..batch.rows()).filter_map(|row| Some((batch.input(row)?, batch.row_id(row)?))).collect::<Vec<_>>()
-    });
+    let rows = batches
+        .iter()
+        .flat_map(|batch| (0..batch.rows()).filter_map(|row| Some((batch.input(row)?, batch.row_id(row)?))).collect::<Vec<_>>());
     Origin::Several(rows.collect())
 }

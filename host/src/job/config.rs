@@ -76,7 +76,9 @@ const CLOUD: [&str; 13] = [
 pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Result<JobConfig, JobError> {
     let json: Json = folder.json(path)?;
     let fields = Fields::of(&json);
-    let wrong = |key: &str, value: &dyn std::fmt::Display, expected: &str| folder.wrong(path, &[key], format!("{key} {value}: {expected} is expected"));
+    let wrong = |key: &str, value: &dyn std::fmt::Display, expected: &str| {
+        folder.wrong(path, &[key], format!("{key} {value}: {expected} is expected"))
+    };
     let default = JobConfig::default();
     let mut errors = Vec::new();
     let mut whole = |key: &str, missing: i64, most: i64| match fields.whole(key) {
@@ -150,6 +152,9 @@ fn unused(folder: &Folder, path: &str, fields: Fields<'_>, notes: &mut Vec<Findi
     }
     for name in unknown {
         let help = nearest(name, READ.into_iter().chain(CLOUD)).map(|near| format!("did you mean '{near}'?"));
-        notes.push(Finding { help, ..folder.noted(path, &[name], format!("'{name}' is not a setting that tamis knows; it is kept and not used.")) });
+        notes.push(Finding {
+            help,
+            ..folder.noted(path, &[name], format!("'{name}' is not a setting that tamis knows; it is kept and not used."))
+        });
     }
 }

@@ -136,7 +136,8 @@ impl Project {
     /// A file that the project file does not list is not deployed, and says nothing about it.
     fn note_unlisted(&mut self, entries: &[Entry]) {
         let folder = &self.folder;
-        let places = folder.folders().into_iter().filter(|place| ["inputs", "outputs", "functions"].contains(&place.to_lowercase().as_str()));
+        let places =
+            folder.folders().into_iter().filter(|place| ["inputs", "outputs", "functions"].contains(&place.to_lowercase().as_str()));
         for path in places.flat_map(|place| folder.list(&place)) {
             let file = path.rsplit('/').next().unwrap_or(&path).to_lowercase();
             let is_listed = |entry: &Entry| {
@@ -144,7 +145,8 @@ impl Project {
                 listed == path.to_lowercase() || format!("{listed}.json") == path.to_lowercase()
             };
             let counts = file.ends_with(".json") && !file.starts_with("local_") && !entries.iter().any(is_listed);
-            if counts && !folder.is_blank(&path).unwrap_or(true) {
+            // Rows and other files lie there, too.
+            if counts && folder.json::<serde_json::Value>(&path).is_ok_and(|json| fields::Fields::of(&json).text("ScriptType").is_some()) {
                 let message = "The file is not listed in asaproj.json: neither the cloud nor a local run uses it.".to_owned();
                 self.notes.push(folder.noted(&path, &[], message).help("add it to \"configurations\" with its subType"));
             }

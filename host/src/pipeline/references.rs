@@ -28,7 +28,8 @@ pub(super) fn read(project: &Project, plan: &Plan, clock: &Arc<dyn Clock>) -> Re
             InputSource::Log { .. } | InputSource::Nothing => None,
         };
         let missing = || {
-            let message = format!("the query reads the reference data '{name}', which has no file here; FilePath in a Local_ file names it");
+            let message =
+                format!("the query reads the reference data '{name}', which has no file here; FilePath in a Local_ file names it");
             Fault::job(message).at(project.folder.shown(&input.file))
         };
         let mut source = FileSource::open(&path.ok_or_else(missing)?, file_format(input.format), clock.as_ref())?;

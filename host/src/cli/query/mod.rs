@@ -141,7 +141,7 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
         Err(_) if printer.is_closed() => return Ok(()),
         Err(fault) => {
             printer.finish(&[])?;
-            return Err(explained(fault));
+            return Err(explained(with_caret(fault, &file, &text)));
         }
     };
     printer.finish(&summary.outputs)?;
@@ -159,7 +159,10 @@ fn script(args: &Args, project: Option<&Project>) -> Result<(String, String), Fa
     match (&args.file, project) {
         (Some(path), _) if path.as_os_str() == "-" => {
             let text = std::io::read_to_string(std::io::stdin());
-            Ok(("standard input".to_owned(), text.map_err(|error| Fault::outside(format!("standard input cannot be read: {error}")).never())?))
+            Ok((
+                "standard input".to_owned(),
+                text.map_err(|error| Fault::outside(format!("standard input cannot be read: {error}")).never())?,
+            ))
         }
         (Some(path), _) => {
             let file = path.display().to_string();
@@ -196,10 +199,27 @@ fn ordering(args: &Args, defaults: Policies) -> Option<Policies> {
     })
 }
 
+/// An error at run time names a place of the query: the line is shown there, as for those that are found before.
+fn with_caret(fault: Fault, file: &str, text: &str) -> Fault {
+    let shown = fault.to_string();
+    let place = shown.strip_prefix(file).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();
+    let mut numbers = place.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<usize>);
+    let (Some(Ok(line)), Some(Ok(column))) = (numbers.next(), numbers.next()) else { return fault };
+    let Some(line) = line.checked_sub(1).and_then(|line| text.lines().nth(line)) else { return fault };
+    if fault.message.contains("\n  | ") {
+        return fault;
+    }
+    let caret = " ".repeat(column.saturating_sub(1));
+    Fault { message: format!("{}\n  | {}\n  | {caret}^", fault.message, line.replace('\t', " ")), ..fault }
+}
+
 /// The compiler does not know the command line.
 fn explained(fault: Fault) -> Fault {
     if fault.message.contains("there is no input or step") {
-        let message = format!("{}\n  the rows of an input come with --input NAME=FILE, those of reference data with --reference NAME=FILE", fault.message);
+        let message = format!(
+            "{}\n  the rows of an input come with --input NAME=FILE, those of reference data with --reference NAME=FILE",
+            fault.message
+        );
         return Fault { message, ..fault };
     }
     if fault.message.contains("there is no function 'ud") {

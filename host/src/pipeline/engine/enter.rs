@@ -29,7 +29,9 @@ impl Entrance {
             (Some(_), false) => TimeSource::EventOverKey,
         };
         let policies = match settings.time {
-            TimeMode::Arriving(policies) if settings.finished.get(feed.input) == Some(&true) => Policies { early: None, late: None, ..policies },
+            TimeMode::Arriving(policies) if settings.finished.get(feed.input) == Some(&true) => {
+                Policies { early: None, late: None, ..policies }
+            }
             TimeMode::Arriving(policies) => policies,
             TimeMode::Sorted => Policies::none(),
         };
@@ -118,7 +120,14 @@ fn lenient(expression: &Expression, batch: &Batch) -> Column {
 
 impl Engine {
     /// Takes rows of an input into every feed of it.
-    pub(super) fn enter(&mut self, input: usize, partition: usize, batch: Batch, now: Timestamp, results: &mut Results) -> Result<(), Fault> {
+    pub(super) fn enter(
+        &mut self,
+        input: usize,
+        partition: usize,
+        batch: Batch,
+        now: Timestamp,
+        results: &mut Results,
+    ) -> Result<(), Fault> {
         let Some(plan) = self.plan.inputs.get(input) else { return Err(Fault::internal(format!("the query has no input {input}"))) };
         let batch = match &plan.table {
             Some(table) => conform(table, batch, self.settings.text.get(input).copied().unwrap_or(false), &mut results.rejected),
@@ -183,7 +192,10 @@ fn conform(table: &[(Arc<str>, Arc<str>)], mut batch: Batch, text: bool, rejecte
                 None => {
                     values.push(Value::Null);
                     let given = value.type_name().unwrap_or("null");
-                    let what = format!("InputDeserializationError: column '{name}' is declared {ty}, the event has {} of type {given}", shown(&value));
+                    let what = format!(
+                        "InputDeserializationError: column '{name}' is declared {ty}, the event has {} of type {given}",
+                        shown(&value)
+                    );
                     bad.entry(row).or_insert(what);
                 }
             }
@@ -208,7 +220,11 @@ fn shown(value: &Value) -> String {
 fn is_of(column: &Column, ty: &str) -> bool {
     matches!(
         (column, ty),
-        (Column::Null(_), _) | (Column::BigInt(_), "bigint") | (Column::Float(_), "float") | (Column::Text(_), "nvarchar") | (Column::Bit(_), "bit")
+        (Column::Null(_), _)
+            | (Column::BigInt(_), "bigint")
+            | (Column::Float(_), "float")
+            | (Column::Text(_), "nvarchar")
+            | (Column::Bit(_), "bit")
     )
 }
 
