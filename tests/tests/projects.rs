@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tamis_tests::golden::root;
-use tamis_tests::host::{Host, program};
+use tamis_tests::host::program;
 
 fn tamis(place: &Path, arguments: &[&str]) -> Output {
     Command::new(program()).args(arguments).current_dir(place).env("RUST_LOG", "warn").output().unwrap()
@@ -319,17 +319,18 @@ fn a_job_with_reference_data_runs_from_its_local_files() {
         "p/Outputs/Local_broken.json",
         r#"{"Name": "broken", "DataSourceType": "JSON Lines", "FilePath": "broken.jsonl", "ScriptType": "OutputMock"}"#,
     );
-    let data = project.path("data");
-    let host = Host::start_project(&data, Some(&project.path("p")));
-    let start = std::time::Instant::now();
-    let rows = loop {
-        let rows = std::fs::read_to_string(data.join("broken.jsonl")).unwrap_or_default();
-        if rows.lines().count() == 1 {
-            break rows;
-        }
-        assert!(start.elapsed() < tamis_tests::host::PATIENCE, "{rows}\n{}", host.log());
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    };
-    let row: Value = serde_json::from_str(&rows).unwrap();
+    // All inputs are files: the job ends when they are read.
+    let output = project.run(&["run", "p", "--listen", "127.0.0.1:0", "--data-dir", "data"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let row: Value = serde_json::from_str(&project.read("data/broken.jsonl")).unwrap();
     assert_eq!((&row["kind"], &row["value"], &row["limit"]), (&"t".into(), &31.into(), &30.into()), "{row}");
+    std::fs::remove_file(project.path("p/Inputs/Local_rules.json")).unwrap();
+    let asaproj = project.read("p/asaproj.json").replace("Inputs/Local_rules.json", "Inputs/Local_measures.json");
+    project.write("p/asaproj.json", &asaproj);
+    let output = project.run(&["run", "p", "--listen", "127.0.0.1:0", "--data-dir", "other"]);
+    assert_eq!(output.status.code(), Some(1));
+    says(&text(&output), &["rules", "Local_"]);
+    let output = project.run(&["check", "p"]);
+    assert_eq!(output.status.code(), Some(1));
+    says(&text(&output), &["p/Inputs/rules.json:3:3: error: 'rules' is reference data and has no rows here", "Inputs/Local_rules.json"]);
 }

@@ -109,6 +109,7 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
     let policy = choice(READ[2], &POLICIES, POLICIES[0]);
     let level = choice(READ[3], &LEVELS, &default.compatibility_level);
     let output_error_policy = choice(READ[4], &ERROR_POLICIES, &default.output_error_policy);
+    unused(folder, path, fields, notes);
     if let Some(error) = JobError::of(errors) {
         return Err(error);
     }
@@ -118,7 +119,6 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
     if out_of_order < 0 {
         notes.push(folder.noted(path, &[READ[1]], "EventsOutOfOrderMaxDelayInSeconds -1 is run as 0.".to_owned()));
     }
-    unused(folder, path, fields, notes);
     Ok(JobConfig {
         events_late_arrival_max_delay_in_seconds: late,
         events_out_of_order_max_delay_in_seconds: out_of_order.max(0),
