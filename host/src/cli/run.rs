@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::fault::Fault;
 use crate::job::{Folder, Level, Project};
+use crate::pipeline::engine::OnError;
 use crate::pipeline::{Job, Settings};
 use crate::serve::{self, Server, Token};
 use crate::source::AccessKey;
@@ -31,6 +32,27 @@ pub(super) struct Args {
     /// A key that senders sign their tokens with, as NAME=KEY; several are separated by commas.
     #[arg(long, env = "TAMIS_ACCESS_KEYS", hide_env_values = true, value_delimiter = ',', value_parser = access_key)]
     access_keys: Vec<AccessKey>,
+    /// What happens to a row that stops a job in Stream Analytics (a CAST that fails, a script that throws).
+    #[arg(long, default_value = "stop", value_enum, env = "TAMIS_ON_ERROR")]
+    on_error: Policy,
+}
+
+/// What happens to a row that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Policy {
+    /// The job stops and shows the row.
+    Stop,
+    /// The row goes to the dead letter.
+    DeadLetter,
+}
+
+impl From<Policy> for OnError {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Stop => Self::Stop,
+            Policy::DeadLetter => Self::DeadLetter,
+        }
+    }
 }
 
 fn access_key(text: &str) -> Result<AccessKey, String> {
@@ -51,7 +73,7 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
             Level::Note | Level::Error => tracing::info!(%note, "Something is different here."),
         }
     }
-    let mut job = Job::start(project, Settings::new(args.data_dir))?;
+    let mut job = Job::start(project, Settings { on_error: args.on_error.into(), ..Settings::new(args.data_dir) })?;
     let settings = serve::Settings { listen: args.listen, token: args.token, keys: args.access_keys, metrics };
     let server = Server::open(&job, settings).await?;
     let hubs: Vec<&str> = job.log().hubs().iter().map(|hub| hub.name()).collect();

@@ -1,4 +1,4 @@
-//! The first half of the running job: events in, rows out. It reads the partitions in turn, runs the query and
+//! The first half of the running job: events in, rows out. It reads the partitions beside each other, runs the query and
 //! hands each unit of work to [`super::commit`], which is the second half. A bounded queue joins them.
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use tokio::sync::watch;
 
 use crate::fault::{Fault, Rejected};
@@ -116,45 +117,44 @@ impl Compute {
         let mut read_any = false;
         // Taken before reading: an event that is not seen below arrived after it.
         let now = self.clock.now();
-        for index in 0..self.readers.len() {
-            match self.readers[index].read()? {
-                Some(read) => {
+        let reads: Vec<Result<Option<Read>, Fault>> = self.readers.par_iter_mut().map(Reader::read).collect();
+        let mut found: Vec<(usize, Run, Vec<Rejected>)> = Vec::new();
+        let mut batches = Vec::new();
+        for (index, read) in reads.into_iter().enumerate() {
+            let reader = &self.readers[index];
+            let (input, partition) = (reader.input, reader.partition as usize);
+            match read? {
+                Some(Read { run, decoded, lost }) => {
                     read_any = true;
-                    self.take(index, read, now, &mut work)?;
+                    self.count(index, &run, decoded.rejected.len(), &mut work);
+                    batches.push((input, partition, decoded.batch));
+                    found.push((index, run, decoded.rejected.into_iter().chain(lost).collect()));
                 }
-                None => {
-                    let reader = &self.readers[index];
-                    let (input, partition) = (reader.input, reader.partition as usize);
-                    match reader.place {
-                        Place::File { finished: true, .. } => self.engine.end(input, partition),
-                        Place::File { .. } => {}
-                        Place::Log { .. } => self.engine.idle(input, partition, now),
-                    }
-                }
+                None => match reader.place {
+                    Place::File { finished: true, .. } => self.engine.end(input, partition),
+                    Place::File { .. } => {}
+                    Place::Log { .. } => self.engine.idle(input, partition, now),
+                },
             }
+        }
+        for ((index, run, rejected), mut results) in found.into_iter().zip(self.engine.take_all(batches, now)?) {
+            results.rejected.extend(rejected);
+            metrics::counter!(names::DROPPED_OR_ADJUSTED).increment(results.adjusted);
+            self.collect(results, Some((index, &run)), &mut work);
         }
         let results = self.engine.advance()?;
         self.collect(results, None, &mut work);
         Ok((work, read_any))
     }
 
-    fn take(&mut self, index: usize, read: Read, now: Timestamp, work: &mut Work) -> Result<(), Fault> {
-        let Read { run, decoded, lost } = read;
-        let reader = &self.readers[index];
-        let (input, committed) = (reader.input, reader.committed);
+    fn count(&self, index: usize, run: &Run, rejected: usize, work: &mut Work) {
+        let committed = self.readers[index].committed;
         let events = run.events.iter().filter(|event| event.offset >= committed).count() as u64;
         let bytes: usize = run.events.iter().map(|event| event.body.len()).sum();
         work.events += events;
         metrics::counter!(names::INPUT_EVENTS).increment(events);
         metrics::counter!(names::INPUT_EVENT_BYTES).increment(bytes as u64);
-        metrics::counter!(names::DESERIALIZATION_ERRORS).increment(decoded.rejected.len() as u64);
-        let partition = reader.partition as usize;
-        let mut results = self.engine.take(input, partition, decoded.batch, now)?;
-        results.rejected.extend(decoded.rejected);
-        results.rejected.extend(lost);
-        metrics::counter!(names::DROPPED_OR_ADJUSTED).increment(results.adjusted);
-        self.collect(results, Some((index, &run)), work);
-        Ok(())
+        metrics::counter!(names::DESERIALIZATION_ERRORS).increment(rejected as u64);
     }
 
     fn collect(&self, results: Results, read: Option<(usize, &Run)>, work: &mut Work) {

@@ -106,6 +106,10 @@ impl Functions for Calls {
         Ok(called)
     }
 
+    fn fork(&self) -> Option<Box<dyn Functions>> {
+        Some(Box::new(self.clone()))
+    }
+
     fn aggregate(&mut self, name: &str, values: &Column, times: &[Timestamp], ends: &[usize]) -> Result<Column, Fault> {
         let aggregate = self.aggregates.get_mut(&name.to_ascii_lowercase());
         let aggregate = aggregate.ok_or_else(|| Fault::job(format!("there is no aggregate function 'uda.{name}'")))?;

@@ -14,6 +14,11 @@ pub trait Functions: Send {
     /// A [`Fault`] that stops the job. Trouble with a row is not one: it is in [`Called::rejected`].
     fn call(&mut self, name: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault>;
 
+    /// The same functions for another thread; `None`: they are called by one thread at a time.
+    fn fork(&self) -> Option<Box<dyn Functions>> {
+        None
+    }
+
     /// Runs an aggregate function, `uda.NAME`, from its start over each group: the group's values with their times, in
     /// that order. Group number `g` has the rows from `ends[g - 1]` (0 for the first) up to `ends[g]`.
     /// The answer has one value a group.

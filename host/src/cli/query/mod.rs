@@ -9,10 +9,10 @@ use clap::ValueEnum;
 
 use self::print::Printer;
 use super::bind::{self, Named};
+use super::run::Policy as OnFailure;
 use crate::fault::Fault;
 use crate::job::{Folder, Project};
 use crate::pipeline::bounded::{Bounded, BoundedInput, Cut, Summary, default_policies};
-use crate::pipeline::engine::OnError;
 use crate::query::Script;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::udf::Limits;
@@ -78,14 +78,6 @@ enum Policy {
     Drop,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OnFailure {
-    /// The job stops.
-    Stop,
-    /// The row is told and left out.
-    DeadLetter,
-}
-
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Form {
@@ -128,7 +120,7 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
         folder: project.map_or_else(|| Folder::on_disk(""), |project| project.folder),
         ordering: ordering(args, policies),
         policies,
-        on_error: if args.on_error == OnFailure::DeadLetter { OnError::DeadLetter } else { OnError::Stop },
+        on_error: args.on_error.into(),
         explain: args.explain_time,
         cut: Cut::Whole,
         now: args.now.unwrap_or_else(|| SystemClock.now()),

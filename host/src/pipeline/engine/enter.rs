@@ -29,9 +29,7 @@ impl Entrance {
             (Some(_), false) => TimeSource::EventOverKey,
         };
         let policies = match settings.time {
-            TimeMode::Arriving(policies) if settings.finished.get(feed.input) == Some(&true) => {
-                Policies { early: None, late: None, ..policies }
-            }
+            TimeMode::Arriving(policies) if settings.finished.get(feed.input) == Some(&true) => Policies { early: None, late: None, ..policies },
             TimeMode::Arriving(policies) => policies,
             TimeMode::Sorted => Policies::none(),
         };
@@ -119,7 +117,7 @@ fn lenient(expression: &Expression, batch: &Batch) -> Column {
 }
 
 impl Engine {
-    /// Takes rows of an input into every feed of it.
+    /// Gives rows of an input their times, for every feed of it. Rows that are taken sorted are held.
     pub(super) fn enter(
         &mut self,
         input: usize,
@@ -127,14 +125,15 @@ impl Engine {
         batch: Batch,
         now: Timestamp,
         results: &mut Results,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<(usize, Batch)>, Fault> {
         let Some(plan) = self.plan.inputs.get(input) else { return Err(Fault::internal(format!("the query has no input {input}"))) };
         let batch = match &plan.table {
             Some(table) => conform(table, batch, self.settings.text.get(input).copied().unwrap_or(false), &mut results.rejected),
             None => batch,
         };
+        let mut entered = Vec::new();
         if batch.rows() == 0 {
-            return Ok(());
+            return Ok(entered);
         }
         for feed in 0..self.entrances.len() {
             let entrance = &mut self.entrances[feed];
@@ -147,10 +146,10 @@ impl Engine {
             }
             match self.settings.time {
                 TimeMode::Sorted => self.held.push((feed, stamped)),
-                TimeMode::Arriving(_) => self.feed(feed, &stamped, results)?,
+                TimeMode::Arriving(_) => entered.push((feed, stamped)),
             }
         }
-        Ok(())
+        Ok(entered)
     }
 
     /// Lets rows that were held go, in the order of their times; rows of one time in the order of inputs and arrival.
@@ -192,10 +191,7 @@ fn conform(table: &[(Arc<str>, Arc<str>)], mut batch: Batch, text: bool, rejecte
                 None => {
                     values.push(Value::Null);
                     let given = value.type_name().unwrap_or("null");
-                    let what = format!(
-                        "InputDeserializationError: column '{name}' is declared {ty}, the event has {} of type {given}",
-                        shown(&value)
-                    );
+                    let what = format!("InputDeserializationError: column '{name}' is declared {ty}, the event has {} of type {given}", shown(&value));
                     bad.entry(row).or_insert(what);
                 }
             }
@@ -220,11 +216,7 @@ fn shown(value: &Value) -> String {
 fn is_of(column: &Column, ty: &str) -> bool {
     matches!(
         (column, ty),
-        (Column::Null(_), _)
-            | (Column::BigInt(_), "bigint")
-            | (Column::Float(_), "float")
-            | (Column::Text(_), "nvarchar")
-            | (Column::Bit(_), "bit")
+        (Column::Null(_), _) | (Column::BigInt(_), "bigint") | (Column::Float(_), "float") | (Column::Text(_), "nvarchar") | (Column::Bit(_), "bit")
     )
 }
 

@@ -7,9 +7,11 @@
 //! - `enter`: an input's rows: `CREATE TABLE`, `TIMESTAMP BY`, policies, watermark
 //! - `node`: a step of the plan as it runs
 //! - `run`: batches from step to step; what happens to a row that fails
+//! - `lanes`: partitions beside each other
 //! - `state`: save and restore
 
 mod enter;
+mod lanes;
 mod node;
 mod run;
 mod state;
@@ -123,6 +125,8 @@ pub struct Engine {
     /// The steps that read each feed, and each step, with the port.
     of_feeds: Vec<Vec<(usize, usize)>>,
     of_steps: Vec<Vec<(usize, usize)>>,
+    /// The functions for other threads.
+    forks: Vec<Box<dyn Functions>>,
     /// Rows that wait for the end, when they are taken sorted: feed and batch.
     held: Vec<(usize, Batch)>,
 }
@@ -146,7 +150,7 @@ impl Engine {
                 }
             }
         }
-        Ok(Self { plan, settings, functions, entrances, nodes, of_feeds, of_steps, held: Vec::new() })
+        Ok(Self { plan, settings, functions, entrances, nodes, of_feeds, of_steps, forks: Vec::new(), held: Vec::new() })
     }
 
     /// What it runs.
@@ -173,8 +177,28 @@ impl Engine {
     /// A [`Fault`] that stops the job.
     pub fn take(&mut self, input: usize, partition: usize, batch: Batch, now: Timestamp) -> Result<Results, Fault> {
         let mut results = Results::default();
-        self.enter(input, partition, batch, now, &mut results)?;
+        for (feed, batch) in self.enter(input, partition, batch, now, &mut results)? {
+            self.feed(feed, &batch, &mut results)?;
+        }
         Ok(results)
+    }
+
+    /// As [`Engine::take`], for batches of several partitions: `(input, partition, rows)`. The steps that keep nothing run on
+    /// all cores, one partition beside the other; the answer is the same, one for each batch, in their order.
+    ///
+    /// # Errors
+    /// A [`Fault`] that stops the job.
+    pub fn take_all(&mut self, batches: Vec<(usize, usize, Batch)>, now: Timestamp) -> Result<Vec<Results>, Fault> {
+        let mut answers = Vec::with_capacity(batches.len());
+        let mut entered = Vec::new();
+        for (number, (input, partition, batch)) in batches.into_iter().enumerate() {
+            let mut results = Results::default();
+            let feeds = self.enter(input, partition, batch, now, &mut results)?;
+            entered.extend(feeds.into_iter().map(|(feed, batch)| (number, feed, batch)));
+            answers.push(results);
+        }
+        self.feed_all(entered, &mut answers)?;
+        Ok(answers)
     }
 
     /// A partition has no new events at the time `now`: it is not waited for longer than events may be late.

@@ -11,22 +11,30 @@ use super::node::{Node, Running};
 use super::{Engine, EngineSettings, OnError, Results, Rows};
 
 /// What a step needs to run.
-struct Runner<'a> {
-    plan: &'a Plan,
-    settings: &'a EngineSettings,
-    functions: &'a mut dyn Functions,
-    nodes: &'a mut [Node],
-    of_steps: &'a [Vec<(usize, usize)>],
-    results: &'a mut Results,
+pub(super) struct Runner<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) settings: &'a EngineSettings,
+    pub(super) functions: &'a mut dyn Functions,
+    pub(super) nodes: Nodes<'a>,
+    pub(super) of_steps: &'a [Vec<(usize, usize)>],
+    pub(super) results: &'a mut Results,
+}
+
+/// The steps that keep something.
+pub(super) enum Nodes<'a> {
+    /// They run.
+    Here(&'a mut [Node]),
+    /// They run later, in one thread: what they are to take, as (step, port, rows).
+    Later(&'a mut Vec<(usize, usize, Batch)>),
 }
 
 impl Engine {
-    fn runner<'a>(&'a mut self, results: &'a mut Results) -> Runner<'a> {
+    pub(super) fn runner<'a>(&'a mut self, results: &'a mut Results) -> Runner<'a> {
         Runner {
             plan: &self.plan,
             settings: &self.settings,
             functions: &mut *self.functions,
-            nodes: &mut self.nodes,
+            nodes: Nodes::Here(&mut self.nodes),
             of_steps: &self.of_steps,
             results,
         }
@@ -47,7 +55,7 @@ impl Engine {
         for (number, step) in plan.steps.iter().enumerate() {
             let reached = step.sources.iter().map(|source| match source {
                 Source::Feed(feed) => feeds[*feed],
-                Source::Step(before) => runner.nodes[*before].settled,
+                Source::Step(before) => runner.settled(*before),
             });
             let watermark = reached.min().unwrap_or(Timestamp::MAX);
             runner.advance(number, watermark)?;
@@ -58,11 +66,11 @@ impl Engine {
 
 impl Runner<'_> {
     /// Runs a batch through a step, and what it makes through those that read it.
-    fn take(&mut self, number: usize, port: usize, batch: &Batch) -> Result<(), Fault> {
+    pub(super) fn take(&mut self, number: usize, port: usize, batch: &Batch) -> Result<(), Fault> {
         let plan = self.plan;
         let step = &plan.steps[number];
-        match (&step.operator, &mut self.nodes[number].running) {
-            (Operator::Union(names), _) => {
+        match &step.operator {
+            Operator::Union(names) => {
                 let mut batch = batch.clone();
                 if let Some(names) = names
                     && names.len() == batch.columns.len()
@@ -71,45 +79,57 @@ impl Runner<'_> {
                 }
                 self.pass_on(number, batch)
             }
-            (Operator::Project(project), _) => {
+            Operator::Project(project) => {
                 let made = self.guarded(step, batch, &mut |part, functions| project.run(part, functions))?;
                 made.into_iter().try_for_each(|batch| self.pass_on(number, batch))
             }
-            (Operator::Apply(apply), _) => {
+            Operator::Apply(apply) => {
                 let made = self.guarded(step, batch, &mut |part, functions| apply.run(part, functions))?;
                 made.into_iter().try_for_each(|batch| self.pass_on(number, batch))
             }
-            (_, Running::Lookup(_)) => {
-                let mut running = std::mem::replace(&mut self.nodes[number].running, Running::Stateless);
-                let made = match &mut running {
-                    Running::Lookup(lookup) => self.guarded(step, batch, &mut |part, _| {
-                        Ok(Output { batch: lookup.run(part)?, rejected: Vec::new(), failed: Vec::new() })
-                    }),
-                    _ => Ok(Vec::new()),
+            _ => {
+                let node = match &mut self.nodes {
+                    Nodes::Here(nodes) => &mut nodes[number],
+                    Nodes::Later(later) => {
+                        later.push((number, port, batch.clone()));
+                        return Ok(());
+                    }
                 };
-                self.nodes[number].running = running;
-                made?.into_iter().try_for_each(|batch| self.pass_on(number, batch))
+                let mut running = std::mem::replace(&mut node.running, Running::Stateless);
+                let taken = self.keep(step, port, batch, &mut running);
+                if let Nodes::Here(nodes) = &mut self.nodes {
+                    nodes[number].running = running;
+                }
+                taken?.into_iter().try_for_each(|batch| self.pass_on(number, batch))
             }
-            (_, Running::Stateful(_)) => {
-                let mut running = std::mem::replace(&mut self.nodes[number].running, Running::Stateless);
-                let taken = match &mut running {
-                    Running::Stateful(operator) => self.guarded(step, batch, &mut |part, functions| {
-                        let mut rejected = Vec::new();
-                        operator.push(port, part, &mut Context { functions, rejected: &mut rejected })?;
-                        Ok(Output { batch: part.slice(0, 0), rejected, failed: Vec::new() })
-                    }),
-                    _ => Ok(Vec::new()),
-                };
-                self.nodes[number].running = running;
-                taken.map(|_| ())
-            }
-            (_, Running::Stateless) => Ok(()),
+        }
+    }
+
+    /// Hands a batch to a step that keeps something; a lookup answers at once.
+    fn keep(&mut self, step: &Step, port: usize, batch: &Batch, running: &mut Running) -> Result<Vec<Batch>, Fault> {
+        let output = |batch| Output { batch, rejected: Vec::new(), failed: Vec::new() };
+        match running {
+            Running::Lookup(lookup) => self.guarded(step, batch, &mut |part, _| lookup.run(part).map(output)),
+            Running::Stateful(operator) => self.guarded(step, batch, &mut |part, functions| {
+                let mut rejected = Vec::new();
+                operator.push(port, part, &mut Context { functions, rejected: &mut rejected })?;
+                Ok(Output { rejected, ..output(part.slice(0, 0)) })
+            }),
+            Running::Stateless => Ok(Vec::new()),
+        }
+    }
+
+    fn settled(&self, number: usize) -> Timestamp {
+        match &self.nodes {
+            Nodes::Here(nodes) => nodes[number].settled,
+            Nodes::Later(_) => Timestamp::MIN,
         }
     }
 
     /// Time has come so far for a step.
     fn advance(&mut self, number: usize, watermark: Timestamp) -> Result<(), Fault> {
-        let node = &mut self.nodes[number];
+        let Nodes::Here(nodes) = &mut self.nodes else { return Ok(()) };
+        let node = &mut nodes[number];
         let Running::Stateful(operator) = &mut node.running else {
             (node.watermark, node.settled) = (watermark, watermark);
             return Ok(());

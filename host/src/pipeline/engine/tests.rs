@@ -130,3 +130,50 @@ fn the_rows_of_one_time_come_in_one_batch_so_that_their_keys_hold() {
     assert_eq!(results.rows.len(), 1);
     assert_eq!(results.rows[0].batch.times.to_vec(), [5, 5, 10, 10].map(second));
 }
+
+/// Doubles what it is given; its forks do the same.
+struct Double;
+
+impl Functions for Double {
+    fn call(&mut self, _: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault> {
+        let Argument::Value(column) = &arguments[0] else { return Err(Fault::job("a value is expected")) };
+        let doubled = (0..rows).map(|row| if let Value::BigInt(value) = column.value(row) { Value::BigInt(value * 2) } else { Value::Null });
+        Ok(Called { column: Column::from_values(doubled), rejected: Vec::new(), failed: Vec::new() })
+    }
+
+    fn fork(&self) -> Option<Box<dyn Functions>> {
+        Some(Box::new(Self))
+    }
+}
+
+#[test]
+fn partitions_beside_each_other_give_what_one_after_the_other_gives() {
+    let script = "WITH d AS (SELECT card, udf.double(amount) AS d FROM payments WHERE amount <> 3)
+        SELECT card, d INTO rows FROM d
+        SELECT card, SUM(d) AS s INTO sums FROM d GROUP BY card, TumblingWindow(second, 10)
+        SELECT card, LAG(d) OVER (PARTITION BY card LIMIT DURATION(second, 5)) AS before INTO lags FROM d";
+    let catalog = Catalog {
+        functions: vec![crate::query::FunctionInfo { name: "double".into(), columns: None, returns: None }],
+        ..Catalog::default()
+    };
+    let new = || {
+        let plan = compile(Script { file: "q.asaql", text: script }, &catalog).unwrap_or_else(|error| panic!("{error}"));
+        let settings = EngineSettings { partitions: vec![3], ..EngineSettings::new(TimeMode::arriving(5, 0, false)) };
+        Engine::new(plan, Box::new(Double), &[], settings).unwrap()
+    };
+    let batches: Vec<(usize, usize, Batch)> = (0..3_u32)
+        .map(|partition| {
+            let rows_of: Vec<(i64, &str, Value)> =
+                (0..40).map(|row| (row, if (row + i64::from(partition)) % 3 == 0 { "a" } else { "b" }, Value::BigInt(row % 7))).collect();
+            (0, partition as usize, rows(0, partition, &rows_of))
+        })
+        .collect();
+    let (mut beside, mut after) = (new(), new());
+    let mut one: Vec<String> = beside.take_all(batches.clone(), second(40)).unwrap().iter().flat_map(lines).collect();
+    let mut other: Vec<String> =
+        batches.into_iter().flat_map(|(input, partition, batch)| lines(&after.take(input, partition, batch, second(40)).unwrap())).collect();
+    one.extend(lines(&beside.finish().unwrap()));
+    other.extend(lines(&after.finish().unwrap()));
+    assert_eq!(one, other);
+    assert!(one.len() > 200, "{}", one.len());
+}
