@@ -284,6 +284,25 @@ fn check_tells_every_finding_of_several_files_at_once() {
 }
 
 #[test]
+fn check_holds_a_functions_signature_against_the_querys_columns() {
+    let place = tempfile::tempdir().unwrap();
+    copy(&root().join("host/jobs/fraud"), &place.path().join("p"));
+    let query = place.path().join("p/fraud.asaql");
+    let text_of =
+        std::fs::read_to_string(&query).unwrap().replace("id, date, amount, old_balance,", "id, date, amount AS amounts, old_balance,");
+    std::fs::write(&query, text_of.replace("date AS date_of_transact, amount,", "date AS date_of_transact, amounts,")).unwrap();
+    let output = tamis(place.path(), &["check", "p"]);
+    assert_eq!(output.status.code(), Some(1));
+    says(&text(&output), &["p/fraud.asaql:", "udf.prediction needs amount", "MISSING", "amounts", "float"]);
+    // A script with an error is told at its own file, and the query's calls of it are not blamed.
+    let project = Project::of("packed-values");
+    project.write("p/Functions/unpack.js", "function main(text) {\n    return [;\n}\n");
+    let output = project.run(&["check", "p"]);
+    assert_eq!(output.status.code(), Some(1));
+    says(&text(&output), &["p/Functions/unpack.js", "SyntaxError", "1 error"]);
+}
+
+#[test]
 fn check_notes_what_is_different_here() {
     let project = Project::of("near-stations");
     let output = project.run(&["check", "p"]);

@@ -137,8 +137,8 @@ fn reference_data_and_functions_of_every_kind_are_bound() {
         "span.js",
         "function main() { this.init = () => { this.n = 0; }; this.accumulate = (v, t) => { this.n += v; }; this.computeResult = () => this.n; }",
     );
-    let query = "WITH p AS (SELECT p.card, p.amount, udf.over(p.amount, l.limit) AS over FROM payments p TIMESTAMP BY at JOIN limits l ON p.card = l.card)
-        SELECT card, uda.span(amount) AS sum INTO o FROM p WHERE over = 1 GROUP BY card, TumblingWindow(minute, 1)";
+    let query = "WITH p AS (SELECT p.card, p.amount, udf.over(p.amount, l.limit) AS above FROM payments p TIMESTAMP BY at JOIN limits l ON p.card = l.card)
+        SELECT card, uda.span(amount) AS sum INTO o FROM p WHERE above = 1 GROUP BY card, TumblingWindow(minute, 1)";
     let arguments = [
         "-e",
         query,
