@@ -18,6 +18,7 @@ const BATCH: usize = 4096;
 /// As many cards as there are, each with an event every 100 seconds at 100 events a second.
 const CARDS: usize = 10_000;
 
+#[derive(Debug)]
 struct NoFunctions;
 
 impl Functions for NoFunctions {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::batch::{Column, RowOrder};
+use crate::batch::{Column, ColumnBuilder, RowOrder};
 use crate::fault::Fault;
 
 /// Keeps partial results by slot. A slot that nothing was added to, or that was cleared, is empty. Results must not depend on
@@ -27,8 +27,8 @@ pub trait Accumulator: fmt::Debug + Send {
     /// Empties a slot.
     fn clear(&mut self, slot: u32);
 
-    /// The results of slots, and for those that have none: which, and why.
-    fn values(&mut self, slots: &[u32]) -> (Column, Vec<(usize, String)>);
+    /// Writes the result of a slot. Where there is none, it writes null and answers why.
+    fn write(&self, slot: u32, out: &mut ColumnBuilder) -> Option<String>;
 
     /// The partial results of all slots.
     ///

@@ -79,11 +79,7 @@ impl Aligned {
         }
         while let Some(end) = self.next_end().filter(|end| *end <= watermark) {
             self.hop_to(end, store);
-            for running in self.state.running.values() {
-                if let Some((first, slot)) = running.result(store) {
-                    out.push(end, first, slot, store);
-                }
-            }
+            out.running(end, self.state.running.values(), store);
         }
         if watermark == Timestamp::MAX {
             // Rows at the very end of time have no window that they leave.
@@ -98,9 +94,7 @@ impl Aligned {
     fn tumble(&mut self, watermark: Timestamp, store: &mut Store, out: &mut Emission) {
         while let Some(pane) = self.state.panes.first_entry().filter(|pane| *pane.key() <= watermark) {
             let (end, groups) = pane.remove_entry();
-            for slot in groups.into_values() {
-                out.push(end, store.first(slot), slot, store);
-            }
+            out.groups(end, &mut groups.into_values().collect(), store);
         }
     }
 

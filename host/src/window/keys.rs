@@ -226,15 +226,10 @@ impl Keys {
         }
     }
 
-    /// The values of the keys of these numbers, as columns.
-    pub(super) fn columns(&self, numbers: &[u32], columns: usize) -> Vec<Column> {
-        let mut rest: Vec<&[u8]> = numbers.iter().map(|number| self.keys[*number as usize].as_deref().unwrap_or_default()).collect();
-        let column = |_| {
-            let mut out = ColumnBuilder::with_capacity(rest.len());
-            rest.iter_mut().for_each(|key| decode_into(key, &mut out));
-            out.finish()
-        };
-        (0..columns).map(column).collect()
+    /// Writes the values of a key, each to its column.
+    pub(super) fn write(&self, number: u32, columns: &mut [ColumnBuilder]) {
+        let mut rest = self.keys[number as usize].as_deref().unwrap_or_default();
+        columns.iter_mut().for_each(|column| decode_into(&mut rest, column));
     }
 
     /// How many keys are in use.
@@ -265,7 +260,9 @@ mod tests {
         let mut keys = Keys::default();
         let numbers = keys.numbers(&columns, values.len(), &mut Vec::new());
         assert_eq!(numbers, (0..values.len() as u32).collect::<Vec<_>>());
-        for column in keys.columns(&numbers, 2) {
+        let mut columns = [ColumnBuilder::default(), ColumnBuilder::default()];
+        numbers.iter().for_each(|number| keys.write(*number, &mut columns));
+        for column in columns.map(ColumnBuilder::finish) {
             let read: Vec<Value> = (0..column.len()).map(|row| column.value(row)).collect();
             assert_eq!(read, values);
         }

@@ -84,19 +84,19 @@ impl Running {
         self.parts.is_empty()
     }
 
-    /// The first row in the window, and a slot with the result.
-    pub(super) fn result(&self, store: &mut Store) -> Option<(RowOrder, u32)> {
-        let front = self.parts.front()?.slot;
-        let first = store.first(front);
-        let slot = store.take(store.group(self.total), first);
-        store.grow();
-        for accumulator in &mut store.accumulators {
-            accumulator.merge(slot, self.total);
-            if !accumulator.subtracts() && self.front > 0 {
-                accumulator.merge(slot, front);
-            }
-        }
-        Some((first, slot))
+    /// The first row in the window; none when it is empty.
+    pub(super) fn first(&self, store: &Store) -> Option<RowOrder> {
+        Some(store.first(self.parts.front()?.slot))
+    }
+
+    /// The slot of the total.
+    pub(super) fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// The slot that holds the front, for accumulators that do not subtract.
+    pub(super) fn front(&self) -> Option<u32> {
+        self.parts.front().filter(|_| self.front > 0).map(|part| part.slot)
     }
 
     /// Gives the total back; no part may be left.

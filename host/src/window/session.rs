@@ -88,6 +88,9 @@ impl Sessions {
 
     /// Closes the sessions that end at or before `until`, in the order of their ends.
     fn close(&mut self, until: Timestamp, store: &mut Store, out: &mut Emission) {
+        // Sessions of several keys may end at one moment: their groups come out together.
+        let mut ending = Timestamp::MIN;
+        let mut slots = Vec::new();
         while let Some(Reverse((guess, key))) = self.state.ends.peek().copied().filter(|Reverse((guess, _))| *guess <= until) {
             self.state.ends.pop();
             let Some(session) = self.state.open.get(&key) else { continue };
@@ -98,9 +101,11 @@ impl Sessions {
                 continue;
             }
             let Some(session) = self.state.open.remove(&key) else { continue };
-            for slot in session.groups.into_values() {
-                out.push(end, store.first(slot), slot, store);
+            if end > ending {
+                out.groups(ending, &mut slots, store);
+                ending = end;
             }
+            slots.extend(session.groups.into_values());
             let goes_on = session.last.0.saturating_add(self.timeout) > end.0;
             if cut && goes_on {
                 self.state.open.insert(key, Session { start: end, last: session.last, groups: NumberMap::default() });
@@ -109,6 +114,7 @@ impl Sessions {
                 self.state.keys.release(key);
             }
         }
+        out.groups(ending, &mut slots, store);
     }
 
     pub(super) fn save(&self) -> Result<Vec<u8>, postcard::Error> {

@@ -58,15 +58,12 @@ impl Sliding {
             }
             changed.sort_unstable();
             changed.dedup();
+            out.running(now, changed.iter().filter_map(|group| state.running.get(group)), store);
             for group in &changed {
-                let Some(running) = state.running.get(group) else { continue };
-                match running.result(store) {
-                    Some((first, slot)) => out.push(now, first, slot, store),
-                    None => {
-                        if let Some(running) = state.running.remove(group) {
-                            running.release(store);
-                        }
-                    }
+                if state.running.get(group).is_some_and(Running::is_empty)
+                    && let Some(running) = state.running.remove(group)
+                {
+                    running.release(store);
                 }
             }
         }

@@ -29,9 +29,7 @@ impl Snapshots {
                     }
                 }
             }
-            for (_, slot) in groups.drain() {
-                out.push(now, store.first(slot), slot, store);
-            }
+            out.groups(now, &mut groups.drain().map(|(_, slot)| slot).collect(), store);
         }
     }
 

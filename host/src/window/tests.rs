@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::batch::{Batch, Column, Origin, RowId, RowOrder, Value};
+use crate::batch::{Batch, Column, ColumnBuilder, Origin, RowId, RowOrder, Value};
 use crate::fault::Fault;
 use crate::time::Timestamp;
 
@@ -54,13 +54,11 @@ impl Accumulator for Content {
         self.0[slot as usize].clear();
     }
 
-    fn values(&mut self, slots: &[u32]) -> (Column, Vec<(usize, String)>) {
-        let sorted = slots.iter().map(|slot| {
-            let mut numbers = self.0[*slot as usize].clone();
-            numbers.sort_unstable();
-            Value::Array(numbers.into_iter().map(Value::BigInt).collect())
-        });
-        (Column::from_values(sorted.collect::<Vec<_>>()), Vec::new())
+    fn write(&self, slot: u32, out: &mut ColumnBuilder) -> Option<String> {
+        let mut numbers = self.0[slot as usize].clone();
+        numbers.sort_unstable();
+        out.push(Value::Array(numbers.into_iter().map(Value::BigInt).collect()));
+        None
     }
 
     fn save(&self) -> Result<Vec<u8>, Fault> {
@@ -98,11 +96,9 @@ impl Accumulator for Greatest {
         self.0[slot as usize] = None;
     }
 
-    fn values(&mut self, slots: &[u32]) -> (Column, Vec<(usize, String)>) {
-        (
-            Column::from_values(slots.iter().map(|slot| self.0[*slot as usize].map_or(Value::Null, Value::BigInt)).collect::<Vec<_>>()),
-            Vec::new(),
-        )
+    fn write(&self, slot: u32, out: &mut ColumnBuilder) -> Option<String> {
+        out.push(self.0[slot as usize].map_or(Value::Null, Value::BigInt));
+        None
     }
 
     fn save(&self) -> Result<Vec<u8>, Fault> {
@@ -345,7 +341,7 @@ fn a_hopping_window_comes_at_every_hop_while_it_holds_a_row() {
 #[test]
 fn hopping_windows_come_to_an_end_at_the_end_of_time() {
     let kind = WindowKind::Hopping { size: 20, hop: 5, offset: 0 };
-    assert!(ends(kind, &[i64::MAX - 9, i64::MAX - 1]).len() < 10);
+    assert!(ends(kind, &[i64::MAX - 30, i64::MAX - 3]).len() < 10);
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Windows {
     /// order of their first rows.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Closed> {
         self.watermark = self.watermark.max(watermark);
-        let mut out = Emission::new(self.windows.len() > 1, self.keys);
+        let mut out = Emission::new(self.windows.len() > 1, self.keys, self.store.accumulators.len());
         for (number, window) in self.windows.iter_mut().enumerate() {
             out.window = number as u32;
             match window {
@@ -107,7 +107,7 @@ impl Windows {
                 Window::Snapshots(window) => window.advance(watermark, &mut self.store, &mut out),
             }
         }
-        out.finish(&mut self.store);
+        out.finish();
         out.closed
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::batch::{Batch, Column, RowOrder, Value};
+use crate::batch::{Batch, Column, ColumnBuilder, RowOrder, Value};
 use crate::fault::{Domain, Fault, Rejected};
 use crate::query::{
     AggregateFunction, Aggregator, Context, Functions, Operate, WindowForm, WindowGroups, WindowRows, WindowedStep, aggregator,
@@ -223,8 +223,8 @@ impl Accumulator for Kept {
         self.0.clear(slot);
     }
 
-    fn values(&mut self, slots: &[u32]) -> (Column, Vec<(usize, String)>) {
-        self.0.values(slots)
+    fn write(&self, slot: u32, out: &mut ColumnBuilder) -> Option<String> {
+        self.0.write(slot, out)
     }
 
     fn save(&self) -> Result<Vec<u8>, Fault> {

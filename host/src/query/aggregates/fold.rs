@@ -24,8 +24,8 @@ pub trait Aggregator: fmt::Debug + Send {
     fn subtract(&mut self, from: u32, part: u32);
     /// Empties a slot.
     fn clear(&mut self, slot: u32);
-    /// The results of slots, and for those that have none: which, and why.
-    fn values(&mut self, slots: &[u32]) -> (Column, Vec<(usize, String)>);
+    /// Writes the result of a slot. Where there is none, it writes null and answers why.
+    fn write(&self, slot: u32, out: &mut ColumnBuilder) -> Option<String>;
     /// The partial results of all slots.
     ///
     /// # Errors
@@ -156,19 +156,17 @@ impl<F: Fold> Aggregator for Table<F> {
         self.states[slot as usize] = F::State::default();
     }
 
-    fn values(&mut self, slots: &[u32]) -> (Column, Vec<(usize, String)>) {
-        let mut out = ColumnBuilder::with_capacity(slots.len());
-        let mut failed = Vec::new();
-        for (row, slot) in slots.iter().enumerate() {
-            match self.fold.value(&self.states[*slot as usize]) {
-                Ok(value) => out.push(value),
-                Err(why) => {
-                    failed.push((row, why));
-                    out.push_null();
-                }
+    fn write(&self, slot: u32, out: &mut ColumnBuilder) -> Option<String> {
+        match self.fold.value(&self.states[slot as usize]) {
+            Ok(value) => {
+                out.push(value);
+                None
+            }
+            Err(why) => {
+                out.push_null();
+                Some(why)
             }
         }
-        (out.finish(), failed)
     }
 
     fn save(&self) -> Result<Vec<u8>, Fault> {

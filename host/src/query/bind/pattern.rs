@@ -25,7 +25,7 @@ pub(in crate::query) fn bind(found: &MatchRecognize, names: Names<'_>, scope: &S
     }
     let mut binder = Binder::new(names, scope);
     let partition_by = found.partition_by.iter().map(|key| binder.row(key, Clause::Select)).collect::<Result<Vec<_>, _>>()?;
-    let mut matching = Matching { binder, variables: Vec::new(), aggregates: Vec::new(), known: 0, reads: Vec::new() };
+    let mut matching = Matching { binder, variables: Vec::new(), aggregates: Vec::new(), known: 0 };
     matching.variables = found.define.iter().map(|(name, _)| Arc::from(name.value.as_str())).collect();
     let pattern = matching.pattern(tree);
     for (name, _) in &found.define {
@@ -37,9 +37,9 @@ pub(in crate::query) fn bind(found: &MatchRecognize, names: Names<'_>, scope: &S
     for (number, (_, condition)) in found.define.iter().enumerate() {
         // A variable may speak of itself and of those that are defined before it.
         matching.known = number + 1;
-        matching.reads.clear();
         let condition = matching.expression(condition, Some(number))?;
-        conditions.push((condition, std::mem::take(&mut matching.reads)));
+        let reads = reads(&condition);
+        conditions.push((condition, reads));
     }
     matching.known = matching.variables.len();
     let mut measures = Vec::new();
@@ -62,6 +62,20 @@ pub(in crate::query) fn bind(found: &MatchRecognize, names: Names<'_>, scope: &S
     Ok(MatchSpec { partition_by, duration, variables: variables.collect(), pattern, aggregates: matching.aggregates, measures })
 }
 
+/// The numbers of the aggregates in a condition. What stood inside an aggregate's argument is none of them.
+fn reads(condition: &Expression) -> Vec<usize> {
+    let mut found = Vec::new();
+    condition.visit(&mut |part| {
+        if let Expression::Column(name, _) = part
+            && let Some(number) = name.strip_prefix("#match").and_then(|number| number.parse().ok())
+            && !found.contains(&number)
+        {
+            found.push(number);
+        }
+    });
+    found
+}
+
 fn mentions(tree: &PatternTree, name: &str) -> bool {
     match tree {
         PatternTree::Name(ident) => ident.value.eq_ignore_ascii_case(name),
@@ -77,8 +91,6 @@ struct Matching<'a> {
     aggregates: Vec<MatchAggregate>,
     /// How many variables may be spoken of.
     known: usize,
-    /// The aggregates that the condition at hand reads.
-    reads: Vec<usize>,
 }
 
 impl Matching<'_> {
@@ -200,9 +212,6 @@ impl Matching<'_> {
             self.aggregates.push(aggregate);
             self.aggregates.len() - 1
         });
-        if !self.reads.contains(&number) {
-            self.reads.push(number);
-        }
         format!("#match{number}")
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn minutes_between(from: &str, to: &str) -> Expression {
     Expression::Function(difference, vec![minute, column(from), column(to)])
 }
 
+#[derive(Debug)]
 struct NoFunctions;
 
 impl Functions for NoFunctions {

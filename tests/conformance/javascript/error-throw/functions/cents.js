@@ -1,0 +1,3 @@
+function main(amount) {
+  return amount.toFixed(2);
+}

@@ -1,0 +1,4 @@
+function kind(value) {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+}

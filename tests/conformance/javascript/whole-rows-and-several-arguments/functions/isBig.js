@@ -1,0 +1,1 @@
+function main(amount, limit) { return amount > limit ? 1 : 0; }

@@ -1,0 +1,1 @@
+function main(row) { return `${row.card}: ${row.amount}`; }
