@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tamis_tests::golden::root;
-use tamis_tests::host::program;
+use tamis_tests::host::{Host, program};
 
 fn tamis(place: &Path, arguments: &[&str]) -> Output {
     Command::new(program()).args(arguments).current_dir(place).env("RUST_LOG", "warn").output().unwrap()
@@ -352,4 +352,34 @@ fn a_job_with_reference_data_runs_from_its_local_files() {
     let output = project.run(&["check", "p"]);
     assert_eq!(output.status.code(), Some(1));
     says(&text(&output), &["p/Inputs/rules.json:3:3: error: 'rules' is reference data and has no rows here", "Inputs/Local_rules.json"]);
+}
+
+#[test]
+fn reference_data_is_read_again_when_its_file_changes() {
+    let project = Project::of("enabled-rules");
+    project.write(
+        "p/Inputs/Local_measures.json",
+        r#"{"Name": "measures", "DataSourceType": "Embedded Log", "Hub": "measures", "Partitions": 1, "ScriptType": "InputMock"}"#,
+    );
+    let host = Host::start_project(&project.path("data"), Some(&project.path("p")));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = reqwest::Client::new();
+    let send = |value: i64| {
+        let body = format!(r#"{{"kind": "t", "value": {value}, "at": "{}"}}"#, tamis::time::Clock::now(&tamis::time::SystemClock));
+        assert_eq!(runtime.block_on(host.send(&client, "/measures/messages", body)).0, 201);
+    };
+    send(31);
+    assert_eq!(host.wait_for_documents("broken", 1)[0]["limit"], 30);
+    project.write("p/Inputs/rules-rows.json", r#"[{"Kind": "t", "Max": 40, "Enabled": true}]"#);
+    let start = std::time::Instant::now();
+    while !host.log().contains("read again") {
+        assert!(start.elapsed() < tamis_tests::host::PATIENCE, "{}", host.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    send(35);
+    send(41);
+    let documents = host.wait_for_documents("broken", 2);
+    let mut found: Vec<String> = documents.iter().map(|document| format!("{} > {}", document["value"], document["limit"])).collect();
+    found.sort();
+    assert_eq!(found, ["31 > 30", "41 > 40"]);
 }

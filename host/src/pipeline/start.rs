@@ -67,7 +67,8 @@ impl Job {
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
         let arrivals = arrivals(&project, &plan, &log);
-        let references = references::read(&project, &plan, &settings.clock)?;
+        let mut tables = references::tables(&project, &plan)?;
+        let references = tables.iter_mut().map(|table| table.read(&settings.clock)).collect::<Result<Vec<_>, _>>()?;
         let mut engine = Engine::new(plan, Box::new(calls), &references, engine_settings(&project, &readers, &settings))?;
         if let Some(saved) = store.state(ENGINE_STATE)?
             && !engine.restore(&saved)?
@@ -92,6 +93,8 @@ impl Job {
         let compute = Compute {
             engine,
             readers,
+            tables,
+            looked: std::time::Instant::now(),
             clock: Arc::clone(&settings.clock),
             arrivals,
             save_at: std::time::Instant::now(),
