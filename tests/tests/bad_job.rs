@@ -125,7 +125,9 @@ fn a_script_that_is_no_sql_is_named_with_line_and_column() {
 fn a_broken_project_file_is_named_with_line_and_column() {
     let refusal = Project::new().replace("asaproj.json", "\"startFile\": \"fraud.asaql\"", "\"startFile\": fraud").refusal();
     assert_says(&refusal, &["asaproj.json:3:"]);
-    let refusal = Project::new().replace("asaproj.json", "fraud.asaql", "gone.asaql").refusal();
+    let project = Project::new();
+    std::fs::rename(project.path("fraud.asaql"), project.path("fraud.sql")).unwrap();
+    let refusal = project.replace("asaproj.json", "fraud.asaql", "gone.asaql").refusal();
     assert_says(&refusal, &["gone.asaql"]);
     let refusal = Project::new().replace("Outputs/Local_outputPowerBI.json", "\"Flag\"", "\"Flagg\"").refusal();
     assert_says(&refusal, &["outputPowerBI", "Flagg"]);

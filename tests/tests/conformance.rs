@@ -55,3 +55,20 @@ fn the_cases_of_a_file_hold_three_ways() {
         None => eprintln!("TAMIS_ASA_CASES is not set: only the project's own cases run"),
     }
 }
+
+#[test]
+fn the_language_table_names_tests_that_are_there_and_all_cases() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("../docs/language.md")).unwrap();
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
+    let cases: Vec<String> = folder::read_all(&root.join("conformance")).into_iter().map(|case| case.name).collect();
+    let families: Vec<&str> = cases.iter().filter_map(|case| case.split('/').next()).collect();
+    let is_case = |name: &str| name.split_once('/').is_some_and(|(family, _)| families.contains(&family));
+    let gone: Vec<&&str> = named.iter().filter(|name| is_case(name) && !cases.iter().any(|case| case == *name)).collect();
+    assert!(gone.is_empty(), "docs/language.md names cases that are not there: {gone:?}");
+    for path in named.iter().filter(|name| (name.starts_with("host/") || name.starts_with("tests/")) && !name.contains("family/name")) {
+        assert!(root.join("..").join(path).exists(), "docs/language.md names {path}, which is not there");
+    }
+    let unnamed: Vec<&String> = cases.iter().filter(|case| !named.contains(&case.as_str())).collect();
+    assert!(unnamed.is_empty(), "cases that docs/language.md does not name: {unnamed:?}");
+}

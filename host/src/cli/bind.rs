@@ -31,7 +31,9 @@ pub(super) fn input(given: &Named) -> Result<BoundedInput, Fault> {
     let path = PathBuf::from(&given.value);
     if given.value == "-" {
         let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map_err(|error| Fault::outside(format!("standard input cannot be read: {error}")).never())?;
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|error| Fault::outside(format!("standard input cannot be read: {error}")).never())?;
         return Ok(BoundedInput { name: given.name.clone(), format: sniff(&bytes), data: Data::Bytes(bytes.into()) });
     }
     Ok(BoundedInput { name: given.name.clone(), format: format(&path)?, data: Data::File(path) })

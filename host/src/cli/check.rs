@@ -32,13 +32,17 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let errors = found.iter().filter(|finding| finding.level == Level::Error).count();
     let notes = found.len() - errors;
     if !args.json {
-        let project = args.project.display();
-        match errors {
-            0 => println!("{project}: no errors, {notes} notes"),
-            _ => println!("{project}: {errors} errors, {notes} notes"),
-        }
+        println!("{}: {}, {}", args.project.display(), counted(errors, "error"), counted(notes, "note"));
     }
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
 }
 
 fn word(level: Level) -> &'static str {

@@ -47,12 +47,15 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
     };
     write(template, root, &name)?;
     let shown = root.display();
-    println!("{shown} is a Stream Analytics project:\n\n  tamis check {shown}\n  tamis test {shown}\n  tamis query --project {shown}\n  tamis run {shown}");
+    println!(
+        "{shown} is a Stream Analytics project:\n\n  tamis check {shown}\n  tamis test {shown}\n  tamis query --project {shown}\n  tamis run {shown}"
+    );
     Ok(())
 }
 
 fn write(template: &Dir<'_>, root: &Path, name: &str) -> Result<(), Fault> {
-    let cannot = |path: &Path, error: &std::io::Error| Fault::outside(format!("cannot be written: {error}")).never().at(path.display().to_string());
+    let cannot =
+        |path: &Path, error: &std::io::Error| Fault::outside(format!("cannot be written: {error}")).never().at(path.display().to_string());
     for file in template.files() {
         let path = root.join(file.path().to_string_lossy().replace(NAME, name));
         if let Some(folder) = path.parent() {

@@ -88,7 +88,9 @@ const CLOUD: [&str; 13] = [
 pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Result<JobConfig, JobError> {
     let json: Json = folder.json(path)?;
     let fields = Fields::of(&json);
-    let wrong = |key: &str, value: &dyn std::fmt::Display, expected: &str| folder.wrong(path, &[key], format!("{key} {value}: {expected} is expected"));
+    let wrong = |key: &str, value: &dyn std::fmt::Display, expected: &str| {
+        folder.wrong(path, &[key], format!("{key} {value}: {expected} is expected"))
+    };
     let default = JobConfig::default();
     let mut errors = Vec::new();
     let mut whole = |key: &str, missing: i64, most: i64| match fields.whole(key) {
@@ -119,6 +121,7 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
     let policy = choice(READ[2], &POLICIES, POLICIES[0]);
     let level = choice(READ[3], &LEVELS, &default.compatibility_level);
     let output_error_policy = choice(READ[4], &ERROR_POLICIES, &default.output_error_policy);
+    unused(folder, path, fields, notes);
     if let Some(error) = JobError::of(errors) {
         return Err(error);
     }
@@ -128,7 +131,6 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
     if out_of_order < 0 {
         notes.push(folder.noted(path, &[READ[1]], "EventsOutOfOrderMaxDelayInSeconds -1 is run as 0.".to_owned()));
     }
-    unused(folder, path, fields, notes);
     Ok(JobConfig {
         events_late_arrival_max_delay_in_seconds: late,
         events_out_of_order_max_delay_in_seconds: out_of_order.max(0),
@@ -162,6 +164,9 @@ fn unused(folder: &Folder, path: &str, fields: Fields<'_>, notes: &mut Vec<Findi
     }
     for name in unknown {
         let help = nearest(name, READ.into_iter().chain(CLOUD)).map(|near| format!("did you mean '{near}'?"));
-        notes.push(Finding { help, ..folder.noted(path, &[name], format!("'{name}' is not a setting that tamis knows; it is kept and not used.")) });
+        notes.push(Finding {
+            help,
+            ..folder.noted(path, &[name], format!("'{name}' is not a setting that tamis knows; it is kept and not used."))
+        });
     }
 }

@@ -164,7 +164,8 @@ fn resolve(root: &Path, path: &str) -> PathBuf {
         let next = found.join(part);
         if matches!(part, Component::Normal(_)) && !next.exists() {
             let wanted = part.as_os_str().to_string_lossy().to_lowercase();
-            let entries = std::fs::read_dir(if found.as_os_str().is_empty() { Path::new(".") } else { &found }).into_iter().flatten().flatten();
+            let entries =
+                std::fs::read_dir(if found.as_os_str().is_empty() { Path::new(".") } else { &found }).into_iter().flatten().flatten();
             match entries.map(|entry| entry.file_name()).find(|name| name.to_string_lossy().to_lowercase() == wanted) {
                 Some(name) => found.push(name),
                 None => return exact,

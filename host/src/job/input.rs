@@ -71,8 +71,10 @@ struct File {
     file_path: Option<String>,
     hub: Option<String>,
     partitions: Option<u32>,
-    #[serde(alias = "CompresssionType")]
     compression_type: Option<String>,
+    /// As some tools once wrote it.
+    #[serde(rename = "CompresssionType")]
+    misspelt_compression_type: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,16 +138,18 @@ fn settings(
         (None, Err(message)) if !reference => return Err(folder.wrong(path, &[format_key(Some(cloud))], message)),
         (_, format) => format.ok().flatten().unwrap_or(InputFormat::Json),
     };
-    if let Some(compression) = &cloud.compression_type
-        && !compression.is_empty()
-        && !compression.eq_ignore_ascii_case("None")
-    {
-        let key = if folder.text(path)?.contains("CompresssionType") { "CompresssionType" } else { "CompressionType" };
-        notes.push(folder.noted(path, &[key], format!("events of '{name}' are compressed ({compression}) in the cloud; here they are plain.")));
+    let compressions = [("CompressionType", &cloud.compression_type), ("CompresssionType", &cloud.misspelt_compression_type)];
+    for (key, compression) in compressions {
+        if let Some(compression) = compression.as_deref().filter(|kind| !kind.is_empty() && !kind.eq_ignore_ascii_case("None")) {
+            let message = format!("Events of '{name}' are compressed ({compression}) in the cloud; here they are plain.");
+            notes.push(folder.noted(path, &[key], message));
+        }
     }
     let source = match &local {
         Some(File { file_path: Some(file), .. }) if !file.trim().is_empty() => InputSource::File { path: beside(near, file) },
-        Some(File { file_path: Some(_), .. }) => return Err(folder.wrong(near, &["FilePath"], "FilePath is empty: the file with the rows is expected".to_owned())),
+        Some(File { file_path: Some(_), .. }) => {
+            return Err(folder.wrong(near, &["FilePath"], "FilePath is empty: the file with the rows is expected".to_owned()));
+        }
         _ if reference => InputSource::Nothing,
         local => {
             let cloud_hub = cloud.event_hub_properties.as_ref().and_then(|hub| hub.event_hub_name.clone()).filter(|hub| !hub.is_empty());

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::fields::Fields;
-use super::{Finding, Folder, JobError, Place};
+use super::{Finding, Folder, JobError, Level, Place};
 use crate::fault::nearest;
 
 #[derive(Debug, Deserialize)]
@@ -72,25 +72,33 @@ pub(super) fn read(folder: &Folder, notes: &mut Vec<Finding>) -> Result<Listing,
         notes.push(Finding::note(&shown, format!("'{path}' is not listed; it is read all the same.")));
         entries.push(Entry { path: path.to_owned(), kind: "JobConfig".to_owned(), listed: None });
     }
-    Ok(Listing { name: project.name.filter(|name| !name.is_empty()), script: script(folder, &project.start_file), entries, is_listed: true })
+    let script = script(folder, &project.start_file, notes);
+    Ok(Listing { name: project.name.filter(|name| !name.is_empty()), script, entries, is_listed: true })
 }
 
-/// The query that `startFile` names. A stale name is common; which file is meant is for the owner to say.
-fn script(folder: &Folder, start_file: &str) -> Result<String, JobError> {
+/// The query that `startFile` names. A stale name is common: when there is just one query, it is the one that is meant.
+fn script(folder: &Folder, start_file: &str, notes: &mut Vec<Finding>) -> Result<String, JobError> {
     let path = start_file.replace('\\', "/");
     if folder.exists(&path) {
         return Ok(path);
     }
     let scripts = scripts(folder);
-    let wrong = Finding::error(folder.shown(PROJECT_FILE), format!("startFile names '{start_file}', which is not there"))
-        .at(folder.place(PROJECT_FILE, &["startFile"]));
-    let help = match (scripts.as_slice(), nearest(&path, scripts.iter().map(String::as_str))) {
-        ([], _) => "there is no .asaql in the folder: write the query to that file".to_owned(),
-        ([only], _) => format!("the query here is '{only}': set startFile to it"),
-        (_, Some(near)) => format!("did you mean '{near}'?"),
-        (several, None) => format!("the folder has {}: set startFile to the one that runs", several.join(", ")),
+    let found = |level: Level, message: String| {
+        let place = folder.place(PROJECT_FILE, &["startFile"]);
+        Finding { level, ..Finding::note(folder.shown(PROJECT_FILE), message).at(place) }
     };
-    Err(JobError::Setting(wrong.help(help)))
+    let stale = format!("startFile names '{start_file}', which is not there");
+    if let [only] = scripts.as_slice() {
+        let note = found(Level::Note, format!("{stale}; the only query, '{only}', is read instead."));
+        notes.push(note.help(format!("set startFile to \"{only}\"")));
+        return Ok(only.clone());
+    }
+    let help = match nearest(&path, scripts.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None if scripts.is_empty() => "there is no .asaql in the folder: write the query to that file".to_owned(),
+        None => format!("the folder has {}: set startFile to the one that runs", scripts.join(", ")),
+    };
+    Err(JobError::Setting(found(Level::Error, stale).help(help)))
 }
 
 fn scripts(folder: &Folder) -> Vec<String> {
@@ -116,7 +124,8 @@ fn unlisted(folder: &Folder, notes: &mut Vec<Finding>) -> Result<Listing, JobErr
         Some(Entry { path, kind, listed: None })
     };
     let entries: Vec<Entry> = files.filter_map(entry).collect();
-    let message = format!("There is no {PROJECT_FILE}: '{script}' is the query, and {} files are taken by their ScriptType.", entries.len());
+    let message =
+        format!("There is no {PROJECT_FILE}: '{script}' is the query, and {} files are taken by their ScriptType.", entries.len());
     notes.push(Finding::note(folder.shown(PROJECT_FILE), message));
     Ok(Listing { name: None, script: Ok(script.clone()), entries, is_listed: false })
 }

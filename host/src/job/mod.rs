@@ -136,7 +136,8 @@ impl Project {
     /// A file that the project file does not list is not deployed, and says nothing about it.
     fn note_unlisted(&mut self, entries: &[Entry]) {
         let folder = &self.folder;
-        let places = folder.folders().into_iter().filter(|place| ["inputs", "outputs", "functions"].contains(&place.to_lowercase().as_str()));
+        let places =
+            folder.folders().into_iter().filter(|place| ["inputs", "outputs", "functions"].contains(&place.to_lowercase().as_str()));
         for path in places.flat_map(|place| folder.list(&place)) {
             let file = path.rsplit('/').next().unwrap_or(&path).to_lowercase();
             let is_listed = |entry: &Entry| {
@@ -144,7 +145,8 @@ impl Project {
                 listed == path.to_lowercase() || format!("{listed}.json") == path.to_lowercase()
             };
             let counts = file.ends_with(".json") && !file.starts_with("local_") && !entries.iter().any(is_listed);
-            if counts && !folder.is_blank(&path).unwrap_or(true) {
+            // Rows and other files lie there, too.
+            if counts && folder.json::<serde_json::Value>(&path).is_ok_and(|json| fields::Fields::of(&json).text("ScriptType").is_some()) {
                 let message = "The file is not listed in asaproj.json: neither the cloud nor a local run uses it.".to_owned();
                 self.notes.push(folder.noted(&path, &[], message).help("add it to \"configurations\" with its subType"));
             }
@@ -321,5 +323,75 @@ mod tests {
         let (_dir, stale) = folder(&[("asaproj.json", "{\"startFile\":\"gone.asaql\"}")]);
         let message = Project::read(stale).unwrap_err().to_string();
         assert!(message.contains("gone.asaql"), "{message}");
+    }
+
+    const LOCAL: &str =
+        r#"{"InputAlias": "In", "Type": "Data Stream", "Format": "csv", "FilePath": "..\\data\\x.csv", "ScriptType": "InputMock"}"#;
+
+    #[test]
+    fn a_local_input_is_found_beside_the_input_or_by_its_alias_or_stands_alone() {
+        let listed = |files: &str| format!("{{\"startFile\":\"x.asaql\",\"configurations\":[{files}]}}");
+        let mock = r#"{"filePath":"Inputs\\Mock.json","subType":"InputMock"}"#;
+        let cloud = r#"{"filePath":"Inputs/in.json","subType":"Input"}"#;
+        let hub = r#"{"Name":"in","Type":"Data Stream","DataSourceType":"Event Hub","EventHubProperties":{"EventHubName":"h"},"CompresssionType":"GZip"}"#;
+        let both = listed(&format!("{cloud},{mock}"));
+        let beside = listed(cloud);
+        let alone = listed(mock);
+        for (project, local, expected) in
+            [(&both, "Inputs/Mock.json", 1), (&beside, "Inputs/local_in.json", 1), (&alone, "Inputs/Mock.json", 0)]
+        {
+            let (_dir, folder) = folder(&[("asaproj.json", project), ("x.asaql", ""), ("Inputs/in.json", hub), (local, LOCAL)]);
+            let project = Project::read(folder).unwrap();
+            let [input] = project.inputs.as_slice() else { panic!("{:?}", project.inputs) };
+            assert!(input.name.eq_ignore_ascii_case("in") && !input.reference);
+            let InputSource::File { path } = &input.source else { panic!("{input:?}") };
+            assert!(path.ends_with("/../data/x.csv"), "{path}");
+            assert_eq!(input.format, InputFormat::Csv { delimiter: b',' });
+            let compressed = project.notes.iter().filter(|note| note.message.contains("GZip")).count();
+            assert_eq!(compressed, expected, "{:?}", project.notes);
+        }
+    }
+
+    #[test]
+    fn every_file_that_is_wrong_is_told_with_its_place() {
+        let (_dir, folder) = folder(&[
+            (
+                "asaproj.json",
+                "{\n\"startFile\":\"y.asaql\",\n\"configurations\":[\n{\"filePath\":\"JobConfig.json\",\"subType\":\"JobConfig\"},\n{\"filePath\":\"gone.json\",\"subType\":\"Input\"}]}",
+            ),
+            ("x.asaql", ""),
+            ("z.asaql", ""),
+            (
+                "JobConfig.json",
+                "{\"CompatibilityLevel\": 1.3,\n \"EventsLateArrivalMaxDelayInSeconds\": 1814400,\n \"EventsOutOfOrderPolicy\": \"adjust\"}",
+            ),
+        ]);
+        let message = Project::read(folder).unwrap_err().to_string();
+        for part in [
+            "asaproj.json:2:1: startFile names 'y.asaql'",
+            "did you mean 'x.asaql'?",
+            "JobConfig.json:1:2: CompatibilityLevel '1.3': one of 1.0, 1.1, 1.2 is expected",
+            "JobConfig.json:2:2: EventsLateArrivalMaxDelayInSeconds 1814400: -1 to 1814399 is expected",
+            "asaproj.json:5:2: 'gone.json' is listed and not there",
+        ] {
+            assert!(message.contains(part), "'{part}' is not in:\n{message}");
+        }
+    }
+
+    #[test]
+    fn settings_that_are_left_out_are_those_of_the_cloud() {
+        let read = |config: &str| {
+            let (_dir, folder) =
+                folder(&[("asaproj.json", "{\"startFile\":\"x.asaql\"}"), ("x.asaql", ""), ("Configuration.json", config)]);
+            Project::read(folder).unwrap().config
+        };
+        assert_eq!(read("{}").events_late_arrival_max_delay_in_seconds, -1);
+        let config = read(
+            r#"{"EventsLateArrivalMaxDelayInSeconds": "7", "EventsOutOfOrderMaxDelayInSeconds": null, "EventsOutOfOrderPolicy": "drop"}"#,
+        );
+        assert_eq!((config.events_late_arrival_max_delay_in_seconds, config.events_out_of_order_max_delay_in_seconds), (7, 0));
+        assert_eq!(config.events_out_of_order_policy, EventsPolicy::Drop);
+        let (_dir, folder) = folder(&[("asaproj.json", "{\"startFile\":\"x.asaql\"}"), ("x.asaql", "")]);
+        assert_eq!(Project::read(folder).unwrap().config.events_late_arrival_max_delay_in_seconds, 5);
     }
 }

@@ -103,7 +103,9 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
     let target = match &local {
         Some(local) => match plain(&local.data_source_type).as_str() {
             "embeddedstore" => OutputTarget::Store,
-            "" | "localoutput" if local.file_path.is_some() => OutputTarget::JsonLines { path: local.file_path.clone().unwrap_or_default() },
+            "" | "localoutput" if local.file_path.is_some() => {
+                OutputTarget::JsonLines { path: local.file_path.clone().unwrap_or_default() }
+            }
             "livefeed" => OutputTarget::Feed(local.page.clone()),
             "jsonlines" => OutputTarget::JsonLines { path: local.file_path.clone().unwrap_or_else(|| format!("outputs/{name}.jsonl")) },
             kind if is_cosmos(kind) => OutputTarget::Cosmos(

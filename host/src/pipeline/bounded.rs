@@ -14,8 +14,8 @@ use crate::time::{Clock, ManualClock, Timestamp};
 use crate::udf::{Limits, Sandbox};
 use crate::window::time::{OnViolation, Policies};
 
-use super::explain::{self, ExplainedEvent};
 use super::engine::{Engine, EngineSettings, OnError, Results, TimeMode};
+use super::explain::{self, ExplainedEvent};
 use super::functions::{CallSettings, Calls};
 
 /// The column of an input row that says when it arrived. The query does not see it.
@@ -213,7 +213,8 @@ struct AllRows {
 fn read(input: &BoundedInput, columns: &Columns, place: usize, clock: &Arc<ManualClock>, summary: &mut Summary) -> Result<AllRows, Fault> {
     let mut source = match &input.data {
         Data::Nothing => {
-            let message = format!("the query reads '{}', which has no rows here: FilePath in Local_{}.json can name a file", input.name, input.name);
+            let message =
+                format!("the query reads '{}', which has no rows here: FilePath in Local_{}.json can name a file", input.name, input.name);
             return Err(Fault::job(message));
         }
         Data::File(path) => FileSource::open(path, input.format, clock.as_ref())?,
@@ -231,10 +232,12 @@ fn read(input: &BoundedInput, columns: &Columns, place: usize, clock: &Arc<Manua
     let mut batches = Vec::new();
     while let Some(run) = source.next(RUN)? {
         let decoded = decoder.decode(&run);
+        summary.rows += decoded.rejected.len() as u64;
         summary.rejected.extend(decoded.rejected.into_iter().map(|rejected| of_input(rejected, &input.name)));
         batches.push(decoded.batch);
     }
-    let mut batch = Batch::union(&batches).unwrap_or_else(|| decoder.decode(&crate::source::Run { partition: 0, first_offset: 0, events: Vec::new() }).batch);
+    let mut batch = Batch::union(&batches)
+        .unwrap_or_else(|| decoder.decode(&crate::source::Run { partition: 0, first_offset: 0, events: Vec::new() }).batch);
     summary.rows += batch.rows() as u64;
     let arrival = batch.position(ARRIVAL).map(|position| {
         let column = batch.columns.remove(position);

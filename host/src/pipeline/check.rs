@@ -35,7 +35,9 @@ fn rows(project: &Project, found: &mut Vec<Finding>) {
         {
             let message = format!("FilePath of '{}' names {}, which is not there", input.name, project.folder.shown(path));
             let help = "a path is relative to the file that names it";
-            found.push(Finding::error(project.folder.shown(&input.file), message).at(project.folder.place(&input.file, &["FilePath"])).help(help));
+            found.push(
+                Finding::error(project.folder.shown(&input.file), message).at(project.folder.place(&input.file, &["FilePath"])).help(help),
+            );
         }
     }
 }
@@ -77,8 +79,12 @@ fn place_of(fault: &Fault) -> (String, Place, String) {
 
 fn query(project: &Project, calls: &Calls, found: &mut Vec<Finding>) {
     let mut catalog = start::catalog(project, calls);
-    let nothing: Vec<&str> =
-        project.functions.iter().filter(|function| matches!(function.body, FunctionBody::Nothing)).map(|function| function.name.as_str()).collect();
+    let nothing: Vec<&str> = project
+        .functions
+        .iter()
+        .filter(|function| matches!(function.body, FunctionBody::Nothing))
+        .map(|function| function.name.as_str())
+        .collect();
     // A function that cannot be loaded is told already: its calls are not wrong.
     for function in &project.functions {
         let is_known = catalog.functions.iter().any(|known| known.name.eq_ignore_ascii_case(&function.name));
@@ -104,7 +110,9 @@ fn query(project: &Project, calls: &Calls, found: &mut Vec<Finding>) {
         let shown = format!("{message}\n  | {}\n  | {}^", line.replace('\t', " "), " ".repeat(place.column.saturating_sub(1)));
         let bound = nothing.iter().find(|name| message.to_lowercase().contains(&format!("'udf.{}'", name.to_lowercase())));
         let help = match bound {
-            Some(name) => Some(format!("it is in the project, and nothing answers it here: write Functions/Local_{name}.json with FilePath, a .wasm or a .js")),
+            Some(name) => Some(format!(
+                "it is in the project, and nothing answers it here: write Functions/Local_{name}.json with FilePath, a .wasm or a .js"
+            )),
             None => help,
         };
         found.push(Finding { help, ..Finding::error(&project.script.file, shown).at(place) });
@@ -118,7 +126,10 @@ fn references(project: &Project, plan: &crate::query::Plan, found: &mut [Finding
             && input.source == InputSource::Nothing
         {
             let file = project.folder.shown(&input.file);
-            found.iter_mut().filter(|finding| finding.file == file && finding.message.contains("reference data")).for_each(|finding| finding.level = Level::Error);
+            found
+                .iter_mut()
+                .filter(|finding| finding.file == file && finding.message.contains("reference data"))
+                .for_each(|finding| finding.level = Level::Error);
         }
     }
 }

@@ -19,6 +19,7 @@ use super::engine::{Engine, Results, Rows};
 use super::functions::{Modules, label};
 use super::measure as names;
 use super::reader::{Place, Read, Reader};
+use super::references::Table;
 use super::shadow::Shadow;
 use super::versions::Versions;
 
@@ -56,6 +57,8 @@ pub(super) struct Save {
 
 /// How long to wait for new events before the clock is looked at again.
 const IDLE: Duration = Duration::from_millis(100);
+/// How often files of reference data are looked at.
+const REFRESH: Duration = Duration::from_secs(1);
 /// While nothing happens, every so many looks at the clock a unit carries the watermark on.
 const QUIET_LOOKS: u32 = 10;
 /// Saving the state may take one part in so many of the time.
@@ -70,6 +73,9 @@ const SAVE_AT_LEAST: Duration = Duration::from_secs(30);
 pub(super) struct Compute {
     pub(super) engine: Engine,
     pub(super) readers: Vec<Reader>,
+    /// The files of reference data, and when they were last looked at.
+    pub(super) tables: Vec<Table>,
+    pub(super) looked: Instant,
     pub(super) clock: Arc<dyn Clock>,
     /// Wakes the loop when events arrive.
     pub(super) arrivals: Vec<watch::Receiver<u64>>,
@@ -100,6 +106,7 @@ impl Compute {
             for arrivals in &mut self.arrivals {
                 arrivals.mark_unchanged();
             }
+            self.refresh()?;
             let (work, read_any) = self.step()?;
             let something = read_any || !work.rows.is_empty() || !work.dead_letters.is_empty() || work.shown.is_some();
             quiet = if something { 0 } else { quiet + 1 };
@@ -125,6 +132,20 @@ impl Compute {
         if unsaved {
             let unit = self.unit(Work::default(), true)?;
             let _closed = units.send(unit);
+        }
+        Ok(())
+    }
+
+    /// Takes reference data that has changed.
+    fn refresh(&mut self) -> Result<(), Fault> {
+        if self.tables.is_empty() || self.looked.elapsed() < REFRESH {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        for (place, table) in self.tables.iter_mut().enumerate() {
+            if let Some(rows) = table.refreshed(&self.clock) {
+                self.engine.replace_reference(place, &rows)?;
+            }
         }
         Ok(())
     }

@@ -19,8 +19,8 @@ use crate::udf::{Function, Limits, Sandbox};
 
 use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, model_state};
 use super::compute::{Compute, Unit};
-use super::functions::{CallSettings, Calls};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
+use super::functions::{CallSettings, Calls};
 use super::reader::{Place, Reader};
 use super::versions::{Check, Versions};
 use super::{Job, Status, measure, outputs, references};
@@ -72,7 +72,8 @@ impl Job {
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
         let arrivals = arrivals(&project, &plan, &log);
-        let references = references::read(&project, &plan, &settings.clock)?;
+        let mut tables = references::tables(&project, &plan)?;
+        let references = tables.iter_mut().map(|table| table.read(&settings.clock)).collect::<Result<Vec<_>, _>>()?;
         let mut engine = Engine::new(plan, Box::new(calls), &references, engine_settings(&project, &readers, &settings))?;
         if let Some(saved) = store.state(ENGINE_STATE)?
             && !engine.restore(&saved)?
@@ -92,6 +93,8 @@ impl Job {
         let compute = Compute {
             engine,
             readers,
+            tables,
+            looked: std::time::Instant::now(),
             clock: Arc::clone(&settings.clock),
             arrivals,
             save_at: std::time::Instant::now(),

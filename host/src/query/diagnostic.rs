@@ -100,6 +100,9 @@ impl From<Diagnostics> for Fault {
 pub(super) fn suggest<'a>(asked: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(asked, known.clone()) {
         Some(near) => format!("did you mean '{near}'?"),
-        None => format!("known are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+        None => match known.into_iter().collect::<Vec<_>>().as_slice() {
+            [] => "there are none".to_owned(),
+            known => format!("known are {}", known.join(", ")),
+        },
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::call::{Argument, Functions};
 use super::functions::Builtin;
 use super::like::Like;
 use super::operate::{self, Binary, Operand};
-use super::call::{Argument, Functions};
 use super::project::Failure;
 use crate::batch::{Batch, Column, Value};
 use crate::fault::{Fault, Rejected};
@@ -207,7 +207,12 @@ impl Expression {
                 left.visit(visit);
                 right.visit(visit);
             }
-            Self::Not(inner) | Self::Negate(inner) | Self::Flip(inner) | Self::IsNull(inner) | Self::Field(inner, _) | Self::Like(inner, _) => {
+            Self::Not(inner)
+            | Self::Negate(inner)
+            | Self::Flip(inner)
+            | Self::IsNull(inner)
+            | Self::Field(inner, _)
+            | Self::Like(inner, _) => {
                 inner.visit(visit);
             }
             Self::In(value, list) => {
@@ -225,7 +230,13 @@ impl Expression {
             }
             Self::Function(_, arguments) => arguments.iter().for_each(|argument| argument.visit(visit)),
             Self::Call(call) => call.arguments.iter().for_each(|argument| argument.visit(visit)),
-            Self::Column(..) | Self::FirstOf(..) | Self::Constant(_) | Self::Timestamp | Self::Row | Self::Source(_) | Self::Metadata(_) => {}
+            Self::Column(..)
+            | Self::FirstOf(..)
+            | Self::Constant(_)
+            | Self::Timestamp
+            | Self::Row
+            | Self::Source(_)
+            | Self::Metadata(_) => {}
         }
     }
 
@@ -417,7 +428,12 @@ fn logic(operator: Binary, left: &Expression, right: &Expression, rows: Rows<'_>
 }
 
 /// Each branch is evaluated only over the rows that reach it, so that `CASE` can guard a conversion.
-fn case(branches: &[(Expression, Expression)], otherwise: Option<&Expression>, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fault> {
+fn case(
+    branches: &[(Expression, Expression)],
+    otherwise: Option<&Expression>,
+    rows: Rows<'_>,
+    calls: &mut Calls<'_>,
+) -> Result<Column, Fault> {
     let count = rows.batch.rows();
     let mut open: Vec<u32> = (0..count as u32).collect();
     // The values of the branches one after the other, and where each row's value is among them.
@@ -480,7 +496,12 @@ fn narrowed(expression: &Expression, rows: Rows<'_>, chosen: &[u32], calls: &mut
     let batch = match reads {
         None => rows.batch.take(chosen),
         Some(_) => {
-            let kept = rows.batch.names.iter().zip(&rows.batch.columns).filter(|(name, _)| names.iter().any(|read| read.eq_ignore_ascii_case(name)));
+            let kept = rows
+                .batch
+                .names
+                .iter()
+                .zip(&rows.batch.columns)
+                .filter(|(name, _)| names.iter().any(|read| read.eq_ignore_ascii_case(name)));
             let (names, columns): (Vec<Arc<str>>, Vec<Column>) = kept.map(|(name, column)| (Arc::clone(name), column.clone())).unzip();
             let batch = Batch { names: names.into(), columns, times: Arc::clone(&rows.batch.times), origin: rows.batch.origin.clone() };
             batch.take(chosen)

@@ -162,7 +162,8 @@ fn a_function_is_called_once_a_batch_and_a_row_it_rejects_is_left_out() {
 
 #[test]
 fn a_function_is_called_only_for_the_rows_that_need_it() {
-    let plan = compiled("SELECT id, CASE WHEN amount IS NULL THEN -1 ELSE udf.prediction(amount) END AS p INTO store FROM payments WHERE id < 4");
+    let plan =
+        compiled("SELECT id, CASE WHEN amount IS NULL THEN -1 ELSE udf.prediction(amount) END AS p INTO store FROM payments WHERE id < 4");
     let Operator::Project(project) = &plan.steps[0].operator else { panic!("a projection") };
     let output = project.run(&payments(), &mut Double::default()).unwrap();
     assert_eq!(lines(&output.batch), [r#"{"id":1,"p":20.0}"#, r#"{"id":2,"p":-1}"#, r#"{"id":3,"p":61.0}"#]);
@@ -229,7 +230,8 @@ fn analytic_functions_stand_before_the_joins_of_their_own_source() {
 
 #[test]
 fn rows_become_several_and_absent_fields_stay_absent() {
-    let record = |fields: &[(&str, Value)]| Value::Record(Arc::new(fields.iter().map(|(name, value)| (Arc::from(*name), value.clone())).collect()));
+    let record =
+        |fields: &[(&str, Value)]| Value::Record(Arc::new(fields.iter().map(|(name, value)| (Arc::from(*name), value.clone())).collect()));
     let batch = Batch {
         names: ["id", "r", "a"].map(Arc::from).into(),
         columns: vec![

@@ -9,10 +9,10 @@ use clap::ValueEnum;
 
 use self::print::Printer;
 use super::bind::{self, Named};
+use super::run::Policy as OnFailure;
 use crate::fault::Fault;
 use crate::job::{Folder, Project};
 use crate::pipeline::bounded::{Bounded, BoundedInput, Cut, Summary, default_policies};
-use crate::pipeline::engine::OnError;
 use crate::query::Script;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::udf::Limits;
@@ -78,14 +78,6 @@ enum Policy {
     Drop,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OnFailure {
-    /// The job stops.
-    Stop,
-    /// The row is told and left out.
-    DeadLetter,
-}
-
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Form {
@@ -128,7 +120,7 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
         folder: project.map_or_else(|| Folder::on_disk(""), |project| project.folder),
         ordering: ordering(args, policies),
         policies,
-        on_error: if args.on_error == OnFailure::DeadLetter { OnError::DeadLetter } else { OnError::Stop },
+        on_error: args.on_error.into(),
         explain: args.explain_time,
         cut: Cut::Whole,
         now: args.now.unwrap_or_else(|| SystemClock.now()),
@@ -141,7 +133,7 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
         Err(_) if printer.is_closed() => return Ok(()),
         Err(fault) => {
             printer.finish(&[])?;
-            return Err(explained(fault));
+            return Err(explained(with_caret(fault, &file, &text)));
         }
     };
     printer.finish(&summary.outputs)?;
@@ -159,7 +151,10 @@ fn script(args: &Args, project: Option<&Project>) -> Result<(String, String), Fa
     match (&args.file, project) {
         (Some(path), _) if path.as_os_str() == "-" => {
             let text = std::io::read_to_string(std::io::stdin());
-            Ok(("standard input".to_owned(), text.map_err(|error| Fault::outside(format!("standard input cannot be read: {error}")).never())?))
+            Ok((
+                "standard input".to_owned(),
+                text.map_err(|error| Fault::outside(format!("standard input cannot be read: {error}")).never())?,
+            ))
         }
         (Some(path), _) => {
             let file = path.display().to_string();
@@ -196,10 +191,27 @@ fn ordering(args: &Args, defaults: Policies) -> Option<Policies> {
     })
 }
 
+/// An error at run time names a place of the query: the line is shown there, as for those that are found before.
+fn with_caret(fault: Fault, file: &str, text: &str) -> Fault {
+    let shown = fault.to_string();
+    let place = shown.strip_prefix(file).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();
+    let mut numbers = place.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<usize>);
+    let (Some(Ok(line)), Some(Ok(column))) = (numbers.next(), numbers.next()) else { return fault };
+    let Some(line) = line.checked_sub(1).and_then(|line| text.lines().nth(line)) else { return fault };
+    if fault.message.contains("\n  | ") {
+        return fault;
+    }
+    let caret = " ".repeat(column.saturating_sub(1));
+    Fault { message: format!("{}\n  | {}\n  | {caret}^", fault.message, line.replace('\t', " ")), ..fault }
+}
+
 /// The compiler does not know the command line.
 fn explained(fault: Fault) -> Fault {
     if fault.message.contains("there is no input or step") {
-        let message = format!("{}\n  the rows of an input come with --input NAME=FILE, those of reference data with --reference NAME=FILE", fault.message);
+        let message = format!(
+            "{}\n  the rows of an input come with --input NAME=FILE, those of reference data with --reference NAME=FILE",
+            fault.message
+        );
         return Fault { message, ..fault };
     }
     if fault.message.contains("there is no function 'ud") {

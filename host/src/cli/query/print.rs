@@ -124,9 +124,11 @@ impl Printer {
         for (output, rows) in std::mem::take(&mut self.tables) {
             let mut table = table();
             table.set_header(rows.columns.clone());
-            table.add_rows(rows.rows.iter().map(|cells| {
-                (0..rows.columns.len()).map(|place| cells.get(&place).cloned().unwrap_or_default()).collect::<Vec<String>>()
-            }));
+            table.add_rows(
+                rows.rows.iter().map(|cells| {
+                    (0..rows.columns.len()).map(|place| cells.get(&place).cloned().unwrap_or_default()).collect::<Vec<String>>()
+                }),
+            );
             let written = writeln!(self.out, "{output}\n{table}");
             self.said(written)?;
         }
@@ -168,6 +170,7 @@ impl Printer {
 
 fn table() -> Table {
     let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table
 }

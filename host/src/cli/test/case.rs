@@ -263,6 +263,7 @@ impl Expected {
 
 /// A name as one part of a path.
 fn file_name(name: &str) -> String {
-    let name: String = name.chars().map(|letter| if letter.is_control() || "/\\:*?\"<>|".contains(letter) { '_' } else { letter }).collect();
+    let name: String =
+        name.chars().map(|letter| if letter.is_control() || "/\\:*?\"<>|".contains(letter) { '_' } else { letter }).collect();
     if Path::new(&name).file_name().is_some() { name } else { "_".to_owned() }
 }

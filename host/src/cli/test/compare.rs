@@ -63,7 +63,9 @@ impl Comparison {
             return Some(difference);
         }
         for row in missing {
-            let alike = |found: &Row| row.iter().filter(|(name, value)| self.field(found, name).is_some_and(|other| self.values(value, other))).count();
+            let alike = |found: &Row| {
+                row.iter().filter(|(name, value)| self.field(found, name).is_some_and(|other| self.values(value, other))).count()
+            };
             let best = left.iter().enumerate().map(|(place, found)| (alike(found), std::cmp::Reverse(place))).max();
             let partner = match best {
                 Some((equal, place)) if equal > 0 || (left.len() == 1 && difference.expected == 1) => Some(left.remove(place.0).clone()),
@@ -165,7 +167,8 @@ mod tests {
     fn rows_that_come_twice_are_expected_twice() {
         let difference = Comparison::default().compare(&rows("{\"a\": 1}\n{\"a\": 1}"), &rows("{\"a\": 1}")).unwrap();
         assert_eq!((difference.missing.len(), difference.unexpected.len()), (1, 0));
-        let difference = Comparison::default().compare(&rows(r#"{"k": 1, "n": 3}"#), &rows("{\"k\": 2, \"n\": 9}\n{\"k\": 1, \"n\": 4}")).unwrap();
+        let difference =
+            Comparison::default().compare(&rows(r#"{"k": 1, "n": 3}"#), &rows("{\"k\": 2, \"n\": 9}\n{\"k\": 1, \"n\": 4}")).unwrap();
         assert_eq!(difference.missing[0].1.as_ref().unwrap()["n"], 4);
         assert_eq!(difference.unexpected.len(), 1);
     }

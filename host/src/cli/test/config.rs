@@ -55,8 +55,8 @@ struct Output {
 /// When it cannot be read, or names a file that is not there.
 pub(super) fn read(path: &Path, project: &Project, output_path: &Path) -> Result<Vec<Case>, Fault> {
     let shown = path.display().to_string();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Fault::job(format!("the test configuration cannot be read: {error}")).at(shown.as_str()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Fault::job(format!("the test configuration cannot be read: {error}")).at(shown.as_str()))?;
     let config: Config = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|error| {
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(before, _)| before).to_owned();

@@ -89,7 +89,10 @@ fn found(root: &Path, of_project: bool) -> Vec<PathBuf> {
     for folder in entries(root).into_iter().filter(|path| path.is_dir()) {
         if is_case(&folder, of_project) {
             cases.push(folder);
-        } else if folder.file_name().is_some_and(|name| !["inputs", "expected", "functions", "reference", "references"].iter().any(|known| name == *known)) {
+        } else if folder
+            .file_name()
+            .is_some_and(|name| !["inputs", "expected", "functions", "reference", "references"].iter().any(|known| name == *known))
+        {
             cases.extend(found(&folder, of_project));
         }
     }
@@ -172,7 +175,11 @@ impl Settings {
     /// `None`: no policy is asked for.
     fn ordering(&self, defaults: Policies) -> Option<Policies> {
         let ticks = |seconds: f64| (seconds * TICKS_PER_SECOND as f64) as i64;
-        if self.late_arrival_seconds.is_none() && self.out_of_order_seconds.is_none() && self.early_arrival_seconds.is_none() && self.policy.is_none() {
+        if self.late_arrival_seconds.is_none()
+            && self.out_of_order_seconds.is_none()
+            && self.early_arrival_seconds.is_none()
+            && self.policy.is_none()
+        {
             return None;
         }
         Some(Policies {

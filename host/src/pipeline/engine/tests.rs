@@ -84,7 +84,8 @@ fn a_restored_engine_goes_on_where_the_saved_one_was_and_takes_no_state_of_anoth
 #[test]
 fn a_cast_that_fails_stops_the_job_with_its_row_or_the_row_is_rejected() {
     let script = "SELECT card, CAST(amount AS bigint) AS cents FROM payments";
-    let batch = || rows(0, 0, &[(1, "a", Value::Text("12".into())), (2, "b", Value::Text("1O5".into())), (3, "c", Value::Text("3".into()))]);
+    let batch =
+        || rows(0, 0, &[(1, "a", Value::Text("12".into())), (2, "b", Value::Text("1O5".into())), (3, "c", Value::Text("3".into()))]);
     let settings = EngineSettings::new(TimeMode::arriving(5, 0, false));
     let fault = engine(script, settings.clone()).push(0, 0, batch(), second(3)).unwrap_err().to_string();
     assert!(fault.starts_with("q.asaql:1:1, in 'output'"), "{fault}");

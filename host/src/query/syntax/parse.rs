@@ -13,8 +13,36 @@ use crate::query::tokens;
 const MAX_DEPTH: usize = 32;
 /// Words that begin the next clause or statement, and so are no alias.
 const RESERVED: [&str; 31] = [
-    "SELECT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "INTO", "AS", "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "ON", "CROSS",
-    "UNION", "WITH", "CREATE", "TIMESTAMP", "PARTITION", "MATCH_RECOGNIZE", "ORDER", "LIMIT", "OVER", "APPLY", "AND", "OR", "WHEN", "END",
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "BY",
+    "HAVING",
+    "INTO",
+    "AS",
+    "JOIN",
+    "INNER",
+    "LEFT",
+    "RIGHT",
+    "FULL",
+    "OUTER",
+    "ON",
+    "CROSS",
+    "UNION",
+    "WITH",
+    "CREATE",
+    "TIMESTAMP",
+    "PARTITION",
+    "MATCH_RECOGNIZE",
+    "ORDER",
+    "LIMIT",
+    "OVER",
+    "APPLY",
+    "AND",
+    "OR",
+    "WHEN",
+    "END",
     "EXCEPT",
 ];
 
@@ -213,7 +241,8 @@ impl Reader<'_> {
         self.expect(&["CREATE"])?;
         if !self.take(&["TABLE"]) {
             let what = self.word(0);
-            return Err(Diagnostic::new(self.position(), format!("CREATE {what} is not part of the language")).help("CREATE TABLE declares the types of an input"));
+            return Err(Diagnostic::new(self.position(), format!("CREATE {what} is not part of the language"))
+                .help("CREATE TABLE declares the types of an input"));
         }
         let name = self.ident("the name of an input")?;
         self.expect_token(&Token::LParen)?;
@@ -267,7 +296,9 @@ impl Reader<'_> {
     fn select(&mut self) -> Read<Select> {
         let position = self.position();
         self.expect(&["SELECT"])?;
-        if self.word(0) == "DISTINCT" || (self.word(0) == "TOP" && matches!(self.parser.peek_nth_token_ref(1).token, Token::Number(..) | Token::LParen)) {
+        if self.word(0) == "DISTINCT"
+            || (self.word(0) == "TOP" && matches!(self.parser.peek_nth_token_ref(1).token, Token::Number(..) | Token::LParen))
+        {
             return Err(Diagnostic::new(self.position(), format!("SELECT {} is not part of the language", self.word(0)))
                 .help("group by the columns and a window, or use TopOne() or CollectTop()"));
         }
@@ -284,7 +315,9 @@ impl Reader<'_> {
         }
         let from = self.source()?;
         if self.take_token(&Token::Comma) {
-            return Err(Diagnostic::new(self.position(), "several sources in FROM are not part of the language").help("use JOIN … ON DATEDIFF(…)"));
+            return Err(
+                Diagnostic::new(self.position(), "several sources in FROM are not part of the language").help("use JOIN … ON DATEDIFF(…)")
+            );
         }
         let joins = self.joins()?;
         let filter = if self.take(&["WHERE"]) { Some(self.expr()?) } else { None };

@@ -1,0 +1,3 @@
+function main(speed) {
+    return speed * 2;
+}

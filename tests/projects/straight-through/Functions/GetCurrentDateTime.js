@@ -1,0 +1,3 @@
+function main(nothing) {
+    return new Date().toISOString();
+}
