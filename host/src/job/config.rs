@@ -17,7 +17,7 @@ pub enum EventsPolicy {
 }
 
 /// What happens to a row that its output cannot take. Trouble that may pass is always waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OutputErrorPolicy {
     /// It is tried again.
     #[default]
@@ -120,7 +120,11 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
     };
     let policy = choice(READ[2], &POLICIES, POLICIES[0]);
     let level = choice(READ[3], &LEVELS, &default.compatibility_level);
-    let output_error_policy = choice(READ[4], &ERROR_POLICIES, &default.output_error_policy);
+    let output_error_policy = match choice(READ[4], &ERROR_POLICIES, ERROR_POLICIES[0]).as_str() {
+        "Drop" => OutputErrorPolicy::Drop,
+        "Stop" => OutputErrorPolicy::Stop,
+        _ => OutputErrorPolicy::Retry,
+    };
     unused(folder, path, fields, notes);
     if let Some(error) = JobError::of(errors) {
         return Err(error);

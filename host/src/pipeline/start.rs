@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::fault::Fault;
 use crate::job::{EventsPolicy, InputFormat, InputSettings, InputSource, Project};
-use crate::query::{Catalog, Columns, FunctionInfo, InputPlan, Plan, Script, compile};
+use crate::query::{Catalog, Columns, InputPlan, Plan, Script, compile};
 use crate::sink::feed::{Feed, JobState, RateMeter, Rates};
 use crate::source::{Decoder, FileFormat, FileSource, Format, Header, HubSettings, Log, Wanted};
 use crate::store::{Checkpoint, Store};
