@@ -209,7 +209,8 @@ fn read(input: &BoundedInput, columns: &Columns, place: usize, clock: &Arc<Manua
         summary.rejected.extend(decoded.rejected);
         batches.push(decoded.batch);
     }
-    let mut batch = Batch::union(&batches).unwrap_or_else(|| decoder.decode(&crate::source::Run { partition: 0, first_offset: 0, events: Vec::new() }).batch);
+    let mut batch = Batch::union(&batches)
+        .unwrap_or_else(|| decoder.decode(&crate::source::Run { partition: 0, first_offset: 0, events: Vec::new() }).batch);
     summary.rows += batch.rows() as u64;
     let arrival = batch.position(ARRIVAL).map(|position| {
         let column = batch.columns.remove(position);

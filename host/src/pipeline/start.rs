@@ -19,8 +19,8 @@ use crate::udf::{Limits, Sandbox};
 
 use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, sink_state};
 use super::compute::{Compute, Unit};
-use super::functions::{Bound, CallSettings, Calls};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
+use super::functions::{Bound, CallSettings, Calls};
 use super::reader::{Place, Reader};
 use super::{Job, Status, measure, outputs};
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::call::{Argument, Functions};
 use super::functions::Builtin;
 use super::like::Like;
 use super::operate::{self, Binary, Operand};
-use super::call::{Argument, Functions};
 use super::project::Failure;
 use crate::batch::{Batch, Column, Value};
 use crate::fault::{Fault, Rejected};
@@ -166,10 +166,7 @@ impl Expression {
             Self::Metadata(which) => super::metadata::column(*which, batch),
             Self::Call(call) => make(call, rows, calls)?,
             Self::Binary(operator @ (Binary::And | Binary::Or), left, right) => logic(*operator, left, right, rows, calls)?,
-            Self::Binary(operator, left, right) => {
-                let left = left.operand(rows, calls)?;
-                operate::binary(*operator, &left, &right.operand(rows, calls)?, count)?
-            }
+            Self::Binary(operator, left, right) => chain(*operator, left, right, rows, calls)?,
             Self::Not(inner) => operate::not(&inner.over(rows, calls)?),
             Self::Negate(inner) => operate::negate(&inner.over(rows, calls)?)?,
             Self::Flip(inner) => operate::flip(&inner.over(rows, calls)?)?,
@@ -207,7 +204,12 @@ impl Expression {
                 left.visit(visit);
                 right.visit(visit);
             }
-            Self::Not(inner) | Self::Negate(inner) | Self::Flip(inner) | Self::IsNull(inner) | Self::Field(inner, _) | Self::Like(inner, _) => {
+            Self::Not(inner)
+            | Self::Negate(inner)
+            | Self::Flip(inner)
+            | Self::IsNull(inner)
+            | Self::Field(inner, _)
+            | Self::Like(inner, _) => {
                 inner.visit(visit);
             }
             Self::In(value, list) => {
@@ -225,7 +227,13 @@ impl Expression {
             }
             Self::Function(_, arguments) => arguments.iter().for_each(|argument| argument.visit(visit)),
             Self::Call(call) => call.arguments.iter().for_each(|argument| argument.visit(visit)),
-            Self::Column(..) | Self::FirstOf(..) | Self::Constant(_) | Self::Timestamp | Self::Row | Self::Source(_) | Self::Metadata(_) => {}
+            Self::Column(..)
+            | Self::FirstOf(..)
+            | Self::Constant(_)
+            | Self::Timestamp
+            | Self::Row
+            | Self::Source(_)
+            | Self::Metadata(_) => {}
         }
     }
 
@@ -392,6 +400,26 @@ fn make(call: &Call, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fa
     Ok(called.column)
 }
 
+/// `a + b - c …` from the left, without going deep.
+fn chain(operator: Binary, left: &Expression, right: &Expression, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fault> {
+    let mut rest = vec![(operator, right)];
+    let mut first = left;
+    while let Expression::Binary(operator, left, right) = first
+        && !matches!(operator, Binary::And | Binary::Or)
+    {
+        rest.push((*operator, right));
+        first = left;
+    }
+    let mut result = first.operand(rows, calls)?;
+    for (operator, right) in rest.into_iter().rev() {
+        result = Operand::Column(operate::binary(operator, &result, &right.operand(rows, calls)?, rows.batch.rows())?);
+    }
+    match result {
+        Operand::Column(column) => Ok(column),
+        Operand::Constant(value) => Ok(Column::constant(&value, rows.batch.rows())),
+    }
+}
+
 /// AND, OR. A right side that may fail is evaluated only where the left one leaves it open.
 fn logic(operator: Binary, left: &Expression, right: &Expression, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fault> {
     let left = left.over(rows, calls)?;
@@ -417,7 +445,12 @@ fn logic(operator: Binary, left: &Expression, right: &Expression, rows: Rows<'_>
 }
 
 /// Each branch is evaluated only over the rows that reach it, so that `CASE` can guard a conversion.
-fn case(branches: &[(Expression, Expression)], otherwise: Option<&Expression>, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fault> {
+fn case(
+    branches: &[(Expression, Expression)],
+    otherwise: Option<&Expression>,
+    rows: Rows<'_>,
+    calls: &mut Calls<'_>,
+) -> Result<Column, Fault> {
     let count = rows.batch.rows();
     let mut open: Vec<u32> = (0..count as u32).collect();
     // The values of the branches one after the other, and where each row's value is among them.
@@ -480,7 +513,12 @@ fn narrowed(expression: &Expression, rows: Rows<'_>, chosen: &[u32], calls: &mut
     let batch = match reads {
         None => rows.batch.take(chosen),
         Some(_) => {
-            let kept = rows.batch.names.iter().zip(&rows.batch.columns).filter(|(name, _)| names.iter().any(|read| read.eq_ignore_ascii_case(name)));
+            let kept = rows
+                .batch
+                .names
+                .iter()
+                .zip(&rows.batch.columns)
+                .filter(|(name, _)| names.iter().any(|read| read.eq_ignore_ascii_case(name)));
             let (names, columns): (Vec<Arc<str>>, Vec<Column>) = kept.map(|(name, column)| (Arc::clone(name), column.clone())).unzip();
             let batch = Batch { names: names.into(), columns, times: Arc::clone(&rows.batch.times), origin: rows.batch.origin.clone() };
             batch.take(chosen)

@@ -33,9 +33,13 @@ impl Expression {
                 Self::Case(branches, otherwise)
             }
             Self::Function(function, arguments) => Self::Function(*function, all(arguments)?),
-            Self::Column(..) | Self::FirstOf(..) | Self::Constant(_) | Self::Timestamp | Self::Row | Self::Source(_) | Self::Metadata(_) => {
-                leaf(self)?
-            }
+            Self::Column(..)
+            | Self::FirstOf(..)
+            | Self::Constant(_)
+            | Self::Timestamp
+            | Self::Row
+            | Self::Source(_)
+            | Self::Metadata(_) => leaf(self)?,
         })
     }
 

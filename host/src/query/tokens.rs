@@ -19,9 +19,43 @@ const MAX_TOKENS: usize = 100_000;
 
 /// The words that stay keywords; all others are names.
 const KEYWORDS: [&str; 37] = [
-    "SELECT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "INTO", "AS", "JOIN", "INNER", "LEFT", "OUTER", "ON", "CROSS", "UNION", "ALL",
-    "DISTINCT", "WITH", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "TRY_CAST", "AND", "OR", "NOT", "IS", "NULL", "IN", "LIKE",
-    "BETWEEN", "PARTITION", "ORDER", "ASC", "DESC",
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "BY",
+    "HAVING",
+    "INTO",
+    "AS",
+    "JOIN",
+    "INNER",
+    "LEFT",
+    "OUTER",
+    "ON",
+    "CROSS",
+    "UNION",
+    "ALL",
+    "DISTINCT",
+    "WITH",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "CAST",
+    "TRY_CAST",
+    "AND",
+    "OR",
+    "NOT",
+    "IS",
+    "NULL",
+    "IN",
+    "LIKE",
+    "BETWEEN",
+    "PARTITION",
+    "ORDER",
+    "ASC",
+    "DESC",
 ];
 
 /// What stands in an `OVER (…)` besides PARTITION BY and ORDER BY.
@@ -96,9 +130,8 @@ fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     }
     // OVER without a parenthesis, or without a call before it, is a word.
     for index in 0..kept.len() {
-        let is_clause = index > 0
-            && kept[index - 1].token == Token::RParen
-            && kept.get(index + 1).is_some_and(|next| next.token == Token::LParen);
+        let is_clause =
+            index > 0 && kept[index - 1].token == Token::RParen && kept.get(index + 1).is_some_and(|next| next.token == Token::LParen);
         if let Token::Word(word) = &mut kept[index].token
             && word.keyword == Keyword::OVER
             && !is_clause

@@ -120,7 +120,10 @@ impl WindowedStep {
             .iter()
             .map(|aggregate| {
                 let own = aggregate.argument.as_ref().or_else(|| aggregate.takes_rows().then_some(&Expression::Row));
-                own.into_iter().chain(aggregate.order_by.iter().map(|key| &key.expression)).map(|expression| expression.evaluate(batch)).collect()
+                own.into_iter()
+                    .chain(aggregate.order_by.iter().map(|key| &key.expression))
+                    .map(|expression| expression.evaluate(batch))
+                    .collect()
             })
             .collect::<Result<Vec<Vec<Column>>, Fault>>()?;
         Ok(WindowRows { keys, partition_keys, arguments, batch: batch.clone() })

@@ -39,7 +39,10 @@ fn files(path: &Path) -> Vec<(String, FileFormat, String)> {
 }
 
 fn rows(text: &str) -> Vec<Map<String, Value>> {
-    text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
 }
 
 fn read(folder: &Path, name: String) -> Case {

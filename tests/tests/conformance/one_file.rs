@@ -45,7 +45,9 @@ fn case(case: &Value) -> Case {
     let expected = match case.get("error").and_then(Value::as_str) {
         Some(error) => Expected::Error(error.to_owned()),
         None => {
-            let rows = |rows: &Value| -> Vec<Map<String, Value>> { rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap().clone()).collect() };
+            let rows = |rows: &Value| -> Vec<Map<String, Value>> {
+                rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap().clone()).collect()
+            };
             Expected::Rows(object("expected").iter().map(|(name, value)| (name.clone(), rows(value))).collect())
         }
     };

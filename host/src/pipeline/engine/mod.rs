@@ -78,7 +78,15 @@ pub struct EngineSettings {
 impl EngineSettings {
     /// One partition an input, JSON values, the given sense of time.
     pub fn new(time: TimeMode) -> Self {
-        Self { time, on_error: OnError::default(), partitions: Vec::new(), finished: Vec::new(), text: Vec::new(), now: Timestamp::default(), explain: false }
+        Self {
+            time,
+            on_error: OnError::default(),
+            partitions: Vec::new(),
+            finished: Vec::new(),
+            text: Vec::new(),
+            now: Timestamp::default(),
+            explain: false,
+        }
     }
 }
 

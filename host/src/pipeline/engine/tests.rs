@@ -84,7 +84,8 @@ fn a_restored_engine_goes_on_where_the_saved_one_was_and_takes_no_state_of_anoth
 #[test]
 fn a_cast_that_fails_stops_the_job_with_its_row_or_the_row_is_rejected() {
     let script = "SELECT card, CAST(amount AS bigint) AS cents FROM payments";
-    let batch = || rows(0, 0, &[(1, "a", Value::Text("12".into())), (2, "b", Value::Text("1O5".into())), (3, "c", Value::Text("3".into()))]);
+    let batch =
+        || rows(0, 0, &[(1, "a", Value::Text("12".into())), (2, "b", Value::Text("1O5".into())), (3, "c", Value::Text("3".into()))]);
     let settings = EngineSettings::new(TimeMode::arriving(5, 0, false));
     let fault = engine(script, settings.clone()).push(0, 0, batch(), second(3)).unwrap_err().to_string();
     assert!(fault.starts_with("q.asaql:1:1, in 'output'"), "{fault}");
@@ -136,7 +137,8 @@ struct Double;
 impl Functions for Double {
     fn call(&mut self, _: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault> {
         let Argument::Value(column) = &arguments[0] else { return Err(Fault::job("a value is expected")) };
-        let doubled = (0..rows).map(|row| if let Value::BigInt(value) = column.value(row) { Value::BigInt(value * 2) } else { Value::Null });
+        let doubled =
+            (0..rows).map(|row| if let Value::BigInt(value) = column.value(row) { Value::BigInt(value * 2) } else { Value::Null });
         Ok(Called { column: Column::from_values(doubled), rejected: Vec::new(), failed: Vec::new() })
     }
 
@@ -169,8 +171,10 @@ fn partitions_beside_each_other_give_what_one_after_the_other_gives() {
         .collect();
     let (mut beside, mut after) = (new(), new());
     let mut one: Vec<String> = beside.take_all(batches.clone(), second(40)).unwrap().iter().flat_map(lines).collect();
-    let mut other: Vec<String> =
-        batches.into_iter().flat_map(|(input, partition, batch)| lines(&after.take(input, partition, batch, second(40)).unwrap())).collect();
+    let mut other: Vec<String> = batches
+        .into_iter()
+        .flat_map(|(input, partition, batch)| lines(&after.take(input, partition, batch, second(40)).unwrap()))
+        .collect();
     one.extend(lines(&beside.finish().unwrap()));
     other.extend(lines(&after.finish().unwrap()));
     assert_eq!(one, other);

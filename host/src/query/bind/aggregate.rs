@@ -1,8 +1,6 @@
 //! Aggregate functions in a SELECT with GROUP BY.
 
-use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArguments, Ident, OrderByExpr, OrderBySort, Spanned, WindowType,
-};
+use sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArguments, Ident, OrderByExpr, OrderBySort, Spanned, WindowType};
 
 use super::{Binder, Bound, Clause, constant};
 use crate::batch::Value;
@@ -80,9 +78,7 @@ impl Binder<'_> {
         let constant = constant.map(|expr| self.constant(expr)).transpose()?;
         let text = argument.flatten().is_some_and(is_text_cast);
         let descending = order.first().is_some_and(|key| key.options.sort == Some(OrderBySort::Desc));
-        let made = known
-            .function(constant.as_ref(), text, descending)
-            .map_err(|message| Diagnostic::new(position, message))?;
+        let made = known.function(constant.as_ref(), text, descending).map_err(|message| Diagnostic::new(position, message))?;
         let mut keys = Vec::new();
         for key in order {
             keys.push(OrderKey { expression: self.inside(&key.expr, clause)?, descending: key.options.sort == Some(OrderBySort::Desc) });
@@ -117,8 +113,12 @@ impl Binder<'_> {
             return Err(Diagnostic::new(position, format!("uda.{known} takes one argument, {} were given", arguments.len())));
         };
         let argument = self.inside(argument, clause)?;
-        let spec =
-            AggregateSpec { function: AggregateFunction::User(known.clone()), distinct: false, argument: Some(argument), order_by: Vec::new() };
+        let spec = AggregateSpec {
+            function: AggregateFunction::User(known.clone()),
+            distinct: false,
+            argument: Some(argument),
+            order_by: Vec::new(),
+        };
         Ok(self.push(spec))
     }
 
@@ -148,9 +148,11 @@ impl Binder<'_> {
                     _ => false,
                 }
                 && left.order_by.len() == right.order_by.len()
-                && left.order_by.iter().zip(&right.order_by).all(|(left, right)| {
-                    left.descending == right.descending && left.expression.same(&right.expression)
-                })
+                && left
+                    .order_by
+                    .iter()
+                    .zip(&right.order_by)
+                    .all(|(left, right)| left.descending == right.descending && left.expression.same(&right.expression))
         };
         let number = self.aggregates.iter().position(|known| same(known, &spec)).unwrap_or_else(|| {
             self.aggregates.push(spec);

@@ -25,7 +25,9 @@ pub(in crate::query) struct Placed {
 impl Binder<'_> {
     pub(super) fn analytic(&mut self, function: &Function, name: &str, clause: Clause, position: Position) -> Bound {
         if self.in_analytic {
-            return Err(Diagnostic::new(position, "an analytic function cannot stand inside another one").help("compute it in a step before"));
+            return Err(
+                Diagnostic::new(position, "an analytic function cannot stand inside another one").help("compute it in a step before")
+            );
         }
         if clause == Clause::Time {
             return Err(Diagnostic::new(position, "an analytic function cannot stand in TIMESTAMP BY"));
@@ -38,7 +40,9 @@ impl Binder<'_> {
         let spec = self.spec(function, name, clause, position);
         self.in_analytic = false;
         let placed = self.place(spec?);
-        let same = |known: &Placed| format!("{:?}", (known.source, &known.spec.function, &known.spec.partition_by, known.spec.duration, &known.spec.when));
+        let same = |known: &Placed| {
+            format!("{:?}", (known.source, &known.spec.function, &known.spec.partition_by, known.spec.duration, &known.spec.when))
+        };
         let text = same(&placed);
         if let Some(known) = self.analytics.iter().find(|known| same(known) == text) {
             return Ok(Expression::column(Arc::clone(&known.spec.name)));
@@ -98,8 +102,10 @@ impl Binder<'_> {
         clause: Clause,
         position: Position,
     ) -> Result<AnalyticFunction, Diagnostic> {
-        let wrong = |expected: &str| Diagnostic::new(position, format!("{} takes {expected}, {} were given", function.name, arguments.len()));
-        if matches!(&function.args, sqlparser::ast::FunctionArguments::List(list) if list.duplicate_treatment == Some(sqlparser::ast::DuplicateTreatment::Distinct)) {
+        let wrong =
+            |expected: &str| Diagnostic::new(position, format!("{} takes {expected}, {} were given", function.name, arguments.len()));
+        if matches!(&function.args, sqlparser::ast::FunctionArguments::List(list) if list.duplicate_treatment == Some(sqlparser::ast::DuplicateTreatment::Distinct))
+        {
             return Err(Diagnostic::new(position, format!("{}(DISTINCT …) cannot have OVER", function.name)));
         }
         match (name, arguments) {
@@ -119,7 +125,9 @@ impl Binder<'_> {
             }
             ("LAST", _) => Err(wrong("an expression and a default")),
             _ => match known_aggregate(name) {
-                Some(known) if OVER.contains(&name) => self.aggregate_spec(function, known, clause, position).map(AnalyticFunction::Aggregate),
+                Some(known) if OVER.contains(&name) => {
+                    self.aggregate_spec(function, known, clause, position).map(AnalyticFunction::Aggregate)
+                }
                 _ => Err(Diagnostic::new(position, format!("{} cannot have OVER (… LIMIT DURATION(…))", function.name))
                     .help("SUM, AVG, MIN, MAX, COUNT, Collect, CollectTop and TopOne can, and LAG, LAST and ISFIRST")),
             },

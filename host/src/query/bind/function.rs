@@ -119,7 +119,10 @@ impl Binder<'_> {
         let [Expr::Identifier(input), path] = arguments.as_slice() else {
             return Err(Diagnostic::new(position, format!("{} takes an input and the name of a property", function.name)));
         };
-        let Some(source) = self.scope.source(&input.value).or_else(|| self.scope.sources.iter().position(|source| source.table.eq_ignore_ascii_case(&input.value)))
+        let Some(source) = self
+            .scope
+            .source(&input.value)
+            .or_else(|| self.scope.sources.iter().position(|source| source.table.eq_ignore_ascii_case(&input.value)))
         else {
             let help = suggest(&input.value, self.scope.sources.iter().map(|source| &*source.alias).collect::<Vec<_>>());
             return Err(Diagnostic::new(input.span, format!("there is no input '{}' in FROM", input.value)).help(help));
@@ -127,7 +130,8 @@ impl Binder<'_> {
         match self.row(path, Clause::Select)? {
             Expression::Constant(Value::Text(path)) => metadata::property(&path, |name| self.scope.column(source, name, Vec::new()))
                 .map_err(|known| {
-                    Diagnostic::new(function.name.span(), format!("there is no metadata property '{path}'")).help(suggest(&path, known.iter().copied()))
+                    Diagnostic::new(function.name.span(), format!("there is no metadata property '{path}'"))
+                        .help(suggest(&path, known.iter().copied()))
                 }),
             _ => Err(Diagnostic::new(path.span(), "the name of the property is a constant text")),
         }
@@ -153,7 +157,9 @@ impl Binder<'_> {
         }
         match clause {
             Clause::Time => return Err(Diagnostic::new(position, "a udf cannot stand in TIMESTAMP BY")),
-            Clause::On => return Err(Diagnostic::new(position, "a udf cannot stand in ON").help("compute it in a step before, or use WHERE")),
+            Clause::On => {
+                return Err(Diagnostic::new(position, "a udf cannot stand in ON").help("compute it in a step before, or use WHERE"));
+            }
             _ => {}
         }
         let mut arguments = Vec::new();

@@ -150,7 +150,9 @@ fn bound(part: &Expression, right: &str) -> Option<(Arc<str>, i64, Option<i64>, 
     if !function.name.starts_with("DATEDIFF") {
         return None;
     }
-    let [Expression::Constant(Value::Text(unit)), Expression::Column(from, _), Expression::Column(to, _)] = arguments.as_slice() else { return None };
+    let [Expression::Constant(Value::Text(unit)), Expression::Column(from, _), Expression::Column(to, _)] = arguments.as_slice() else {
+        return None;
+    };
     // Months and longer: as long as they can be.
     let ticks = functions::date::unit_ticks(unit).unwrap_or(MAX / 7 * 31);
     let (from, to) = (from.strip_prefix("#time.")?, to.strip_prefix("#time.")?);

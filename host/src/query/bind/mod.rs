@@ -25,11 +25,11 @@ use sqlparser::ast::Expr;
 pub(super) use analytic::Placed;
 pub(super) use scope::{Scope, ScopeSource};
 
+use super::AggregateSpec;
 use super::diagnostic::Diagnostic;
 use super::expression::{Call, Expression};
 use super::plan::Catalog;
 use super::tokens::Overs;
-use super::AggregateSpec;
 use super::windowed::WindowForm;
 use crate::batch::Value;
 

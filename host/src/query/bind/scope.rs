@@ -96,7 +96,10 @@ impl Scope {
         if parts.len() == 1 && first.quote_style == Some('"') {
             return Ok(Meaning::Column(Expression::Constant(Value::Text(first.value.as_str().into()))));
         }
-        if parts.len() == 1 && first.quote_style.is_none() && (first.value.eq_ignore_ascii_case("true") || first.value.eq_ignore_ascii_case("false")) {
+        if parts.len() == 1
+            && first.quote_style.is_none()
+            && (first.value.eq_ignore_ascii_case("true") || first.value.eq_ignore_ascii_case("false"))
+        {
             return Ok(Meaning::Column(Expression::Constant(Value::Bit(first.value.eq_ignore_ascii_case("true")))));
         }
         if parts.len() > 1

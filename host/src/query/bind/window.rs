@@ -11,9 +11,8 @@ use crate::query::expression::Expression;
 use crate::query::windowed::WindowForm;
 
 /// The names of windows, in upper case; the long ones may lose their `Window`.
-const WINDOWS: [&str; 10] = [
-    "TUMBLINGWINDOW", "TUMBLING", "HOPPINGWINDOW", "HOPPING", "SLIDINGWINDOW", "SLIDING", "SESSIONWINDOW", "SESSION", "WINDOWS", "WINDOW",
-];
+const WINDOWS: [&str; 10] =
+    ["TUMBLINGWINDOW", "TUMBLING", "HOPPINGWINDOW", "HOPPING", "SLIDINGWINDOW", "SLIDING", "SESSIONWINDOW", "SESSION", "WINDOWS", "WINDOW"];
 
 /// Whether a function's name, in upper case, is that of a window.
 pub(super) fn is_window(name: &str) -> bool {
@@ -40,7 +39,9 @@ impl Binder<'_> {
         for expr in expressions {
             if let Some((function, name)) = window_name(expr) {
                 if first.is_some() {
-                    return Err(Diagnostic::new(function.name.span(), "GROUP BY takes one window").help("several windows go inside Windows(…)"));
+                    return Err(
+                        Diagnostic::new(function.name.span(), "GROUP BY takes one window").help("several windows go inside Windows(…)")
+                    );
                 }
                 first = Some(function.name.span().into());
                 groups.windows = if name == "WINDOWS" { self.windows(function)? } else { vec![(None, self.window(function, &name)?)] };
@@ -79,7 +80,10 @@ impl Binder<'_> {
                     let place = Position::from(named.name.span());
                     let arguments = constant::plain_arguments(named)?;
                     let [id, window] = arguments.as_slice() else {
-                        return Err(Diagnostic::new(place, "Window takes an id and a window, for example Window('one', TumblingWindow(minute, 1))"));
+                        return Err(Diagnostic::new(
+                            place,
+                            "Window takes an id and a window, for example Window('one', TumblingWindow(minute, 1))",
+                        ));
                     };
                     let id = match self.row(id, Clause::GroupBy)? {
                         Expression::Constant(Value::Text(id)) => id,
@@ -134,9 +138,10 @@ impl Binder<'_> {
             match argument {
                 Expr::Identifier(word) if unit.is_none() => unit = Some(constant::unit(word)?),
                 Expr::Function(part) => {
-                    let place = names.iter().position(|name| part.name.to_string().eq_ignore_ascii_case(name)).ok_or_else(|| {
-                        Diagnostic::new(part.name.span(), format!("{} does not belong in {}", part.name, function.name))
-                    })?;
+                    let place = names
+                        .iter()
+                        .position(|name| part.name.to_string().eq_ignore_ascii_case(name))
+                        .ok_or_else(|| Diagnostic::new(part.name.span(), format!("{} does not belong in {}", part.name, function.name)))?;
                     let arguments = constant::plain_arguments(part)?;
                     lengths[place] = Some(constant::length(&arguments, part.name.span().into(), &part.name.to_string())?);
                 }
@@ -144,7 +149,10 @@ impl Binder<'_> {
                     let unit =
                         unit.ok_or_else(|| Diagnostic::new(value.span(), "a unit is expected before the number, for example second"))?;
                     let Some(slot) = lengths.get_mut(next) else {
-                        return Err(Diagnostic::new(value.span(), format!("{} takes a unit and at most {} numbers", function.name, names.len())));
+                        return Err(Diagnostic::new(
+                            value.span(),
+                            format!("{} takes a unit and at most {} numbers", function.name, names.len()),
+                        ));
                     };
                     *slot = Some((constant::number(value)? * unit as f64).round() as i64);
                     next += 1;
@@ -152,9 +160,8 @@ impl Binder<'_> {
             }
         }
         let needed = |place: usize, what: &str| -> Result<i64, Diagnostic> {
-            let length = lengths[place].ok_or_else(|| {
-                Diagnostic::new(position, format!("{} needs {what}, for example {}", function.name, example(kind)))
-            })?;
+            let length = lengths[place]
+                .ok_or_else(|| Diagnostic::new(position, format!("{} needs {what}, for example {}", function.name, example(kind))))?;
             if length <= 0 {
                 return Err(Diagnostic::new(position, format!("{what} of {} must be above zero", function.name)));
             }

@@ -41,7 +41,14 @@ pub fn compile(script: Script<'_>, catalog: &Catalog) -> Result<Plan, Diagnostic
 fn compiled(script: Script<'_>, catalog: &Catalog) -> Result<Plan, Vec<Diagnostic>> {
     let (tokens, overs) = tokens::read(script.text).map_err(|found| vec![found])?;
     let syntax = syntax::parse(tokens).map_err(|found| vec![found])?;
-    let mut compiler = Compiler { catalog, overs: &overs, plan: Plan { file: script.file.to_owned(), text: script.text.to_owned(), ..Plan::default() }, steps: HashMap::new(), tables: HashMap::new(), found: Vec::new() };
+    let mut compiler = Compiler {
+        catalog,
+        overs: &overs,
+        plan: Plan { file: script.file.to_owned(), text: script.text.to_owned(), ..Plan::default() },
+        steps: HashMap::new(),
+        tables: HashMap::new(),
+        found: Vec::new(),
+    };
     for table in syntax.tables {
         compiler.table(table);
     }

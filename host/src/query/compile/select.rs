@@ -69,7 +69,8 @@ impl Compiler<'_> {
         match groups {
             None => {
                 let filter = filter.filter(|filter| !matches!(filter, Expression::Constant(Value::Bit(true))));
-                source = self.push(name, vec![source], Operator::Project(Project { filter, items: Some(items), more: Vec::new() }), position);
+                source =
+                    self.push(name, vec![source], Operator::Project(Project { filter, items: Some(items), more: Vec::new() }), position);
             }
             Some(groups) => {
                 let mut before = Project { filter, items: None, more: Vec::new() };
@@ -81,7 +82,12 @@ impl Compiler<'_> {
                     source = self.push(name, vec![source], Operator::Project(before), position);
                 }
                 source = self.push(name, vec![source], Operator::Window(step), position);
-                source = self.push(name, vec![source], Operator::Project(Project { filter: having, items: Some(items), more: Vec::new() }), position);
+                source = self.push(
+                    name,
+                    vec![source],
+                    Operator::Project(Project { filter: having, items: Some(items), more: Vec::new() }),
+                    position,
+                );
             }
         }
         Some(Made { source, columns, same_as })
@@ -104,7 +110,8 @@ impl Compiler<'_> {
                 },
                 Joined::Apply { position, function, alias, .. } => match applied(function, *position) {
                     Ok((parts, _)) => {
-                        let alias = alias.as_ref().map_or_else(|| format!("#apply{}", found.len()).into(), |alias| Arc::from(alias.value.as_str()));
+                        let alias =
+                            alias.as_ref().map_or_else(|| format!("#apply{}", found.len()).into(), |alias| Arc::from(alias.value.as_str()));
                         let columns = Some(parts.columns().iter().map(|&name| name.to_owned()).collect());
                         // Its rows come from no input.
                         let rows = Rows::Stream(Source::Step(usize::MAX));
@@ -121,7 +128,11 @@ impl Compiler<'_> {
         for source in &found {
             let alias = source.scope.alias.to_lowercase();
             if aliases.contains(&alias) {
-                self.error(select.from.position, format!("two sources are called '{}'", source.scope.alias), Some("give one of them an alias".to_owned()));
+                self.error(
+                    select.from.position,
+                    format!("two sources are called '{}'", source.scope.alias),
+                    Some("give one of them an alias".to_owned()),
+                );
                 wrong = true;
             }
             aliases.push(alias);
@@ -165,7 +176,11 @@ impl Compiler<'_> {
                 Rows::Stream(source) if !specs.is_empty() => Some(self.push(name, vec![*source], Operator::Analytic(specs), position)),
                 Rows::Stream(source) => Some(*source),
                 Rows::Reference(_) if !specs.is_empty() => {
-                    self.error(position, format!("an analytic function cannot look at the reference data '{}'", scope.sources[number].alias), None);
+                    self.error(
+                        position,
+                        format!("an analytic function cannot look at the reference data '{}'", scope.sources[number].alias),
+                        None,
+                    );
                     return None;
                 }
                 Rows::Reference(_) => None,
@@ -205,7 +220,8 @@ impl Compiler<'_> {
                                     return None;
                                 }
                             };
-                            let lag = on.anchor.as_ref().and_then(|anchor| lags.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(anchor)));
+                            let lag =
+                                on.anchor.as_ref().and_then(|anchor| lags.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(anchor)));
                             let lag = lag.map_or(0, |(_, lag)| *lag);
                             let anchor = match &left {
                                 Some(_) => None,
@@ -344,8 +360,19 @@ impl Compiler<'_> {
     }
 
     /// The input that a step passes on unchanged.
-    fn passed_on(&self, select: &Select, scope: &Scope, items: &[Item], filter: Option<&Expression>, analytics: &[Placed]) -> Option<String> {
-        let is_input = self.catalog.inputs.as_ref().is_none_or(|inputs| inputs.iter().any(|input| input.eq_ignore_ascii_case(&scope.sources[0].table)));
+    fn passed_on(
+        &self,
+        select: &Select,
+        scope: &Scope,
+        items: &[Item],
+        filter: Option<&Expression>,
+        analytics: &[Placed],
+    ) -> Option<String> {
+        let is_input = self
+            .catalog
+            .inputs
+            .as_ref()
+            .is_none_or(|inputs| inputs.iter().any(|input| input.eq_ignore_ascii_case(&scope.sources[0].table)));
         let plain = matches!(items, [Item::Star])
             && !scope.joined
             && filter.is_none()

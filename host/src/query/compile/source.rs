@@ -82,7 +82,11 @@ impl Compiler<'_> {
             // A step that only passes an input on may set its time.
             let Some(input) = same_as else {
                 let help = "put TIMESTAMP BY behind the input in the step's own FROM";
-                self.error(sqlparser::ast::Spanned::span(&timestamp.by), format!("TIMESTAMP BY belongs to an input; '{text}' is a step"), Some(help.to_owned()));
+                self.error(
+                    sqlparser::ast::Spanned::span(&timestamp.by),
+                    format!("TIMESTAMP BY belongs to an input; '{text}' is a step"),
+                    Some(help.to_owned()),
+                );
                 return None;
             };
             let rows = self.feed(&input, source, &alias)?;
@@ -90,7 +94,11 @@ impl Compiler<'_> {
         }
         if let Some(reference) = self.catalog.references.iter().find(|known| known.eq_ignore_ascii_case(text)) {
             if let Some(timestamp) = &source.timestamp {
-                self.error(sqlparser::ast::Spanned::span(&timestamp.by), "TIMESTAMP BY belongs to a stream; reference data has no time", None);
+                self.error(
+                    sqlparser::ast::Spanned::span(&timestamp.by),
+                    "TIMESTAMP BY belongs to a stream; reference data has no time",
+                    None,
+                );
             }
             let references = &mut self.plan.references;
             let place = references.iter().position(|(known, _)| known == reference).unwrap_or_else(|| {
@@ -118,7 +126,8 @@ impl Compiler<'_> {
     /// The feed of an input with a time: an input that gets its time in two ways is two feeds.
     fn feed(&mut self, input: &str, source: &syntax::Source, alias: &Arc<str>) -> Option<Source> {
         let input = self.input(input);
-        let scope = Scope::of(ScopeSource { alias: Arc::clone(alias), table: self.plan.inputs[input].name.clone(), columns: None, applied: false });
+        let scope =
+            Scope::of(ScopeSource { alias: Arc::clone(alias), table: self.plan.inputs[input].name.clone(), columns: None, applied: false });
         let mut binder = Binder::new(self.names(), &scope);
         let timestamp_by = source.timestamp.as_ref().map(|timestamp| binder.bind(&timestamp.by, Clause::Time));
         let over: Vec<Expression> =

@@ -14,8 +14,15 @@ impl Reader<'_> {
         let position = self.position();
         self.expect(&["MATCH_RECOGNIZE"])?;
         self.expect_token(&Token::LParen)?;
-        let mut found =
-            MatchRecognize { position, limit: None, partition_by: Vec::new(), measures: Vec::new(), pattern: None, define: Vec::new(), alias: None };
+        let mut found = MatchRecognize {
+            position,
+            limit: None,
+            partition_by: Vec::new(),
+            measures: Vec::new(),
+            pattern: None,
+            define: Vec::new(),
+            alias: None,
+        };
         while !self.take_token(&Token::RParen) {
             if self.take(&["LIMIT", "DURATION"]) {
                 self.expect_token(&Token::LParen)?;
