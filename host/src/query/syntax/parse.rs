@@ -361,9 +361,9 @@ impl Reader<'_> {
         if is_name && self.parser.peek_nth_token_ref(1).token == Token::Eq {
             let alias = self.ident("a name")?;
             self.parser.advance_token();
-            return Ok(SelectItem::Expr { expr: self.expr()?, alias: Some(alias) });
+            return Ok(SelectItem::Expr { expr: Box::new(self.expr()?), alias: Some(alias) });
         }
-        let expr = self.expr()?;
+        let expr = Box::new(self.expr()?);
         let alias = self.alias()?;
         Ok(SelectItem::Expr { expr, alias })
     }
