@@ -15,7 +15,6 @@ mod aligned;
 mod emission;
 mod keys;
 mod kind;
-mod operator;
 mod pending;
 mod running;
 mod session;
@@ -23,14 +22,11 @@ mod sliding;
 mod snapshot;
 mod store;
 pub mod time;
-mod watermark;
 mod windows;
 
 pub use accumulator::Accumulator;
 pub use emission::Closed;
 pub use kind::WindowKind;
-pub use operator::{Closed as ClosedRows, Window, WindowOperator};
-pub use watermark::Watermarks;
 pub use windows::{WindowInput, Windows};
 
 #[cfg(test)]
