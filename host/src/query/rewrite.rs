@@ -62,7 +62,7 @@ impl Expression {
         let mut known = true;
         self.visit(&mut |inner| match inner {
             Self::Column(name, _) => {
-                let name = name.strip_prefix("#time.").map_or_else(|| name.split('.').next().unwrap_or_default(), |alias| alias);
+                let name = name.strip_prefix("#time.").unwrap_or_else(|| name.split('.').next().unwrap_or_default());
                 found.push(name.into());
             }
             Self::Source(alias) => found.push(Arc::clone(alias)),

@@ -76,7 +76,7 @@ pub(in crate::query) fn on(condition: &Expression, right: &str, position: Positi
     conjuncts(condition, &mut parts);
     let mut bounds: Vec<Bounds> = Vec::new();
     for part in parts {
-        let Some((alias, ticks, low, high)) = bound(part, right) else { continue };
+        let Some(Bounds { alias, ticks, low, high }) = bound(part, right) else { continue };
         let known = bounds.iter_mut().find(|known| known.alias.eq_ignore_ascii_case(&alias) && known.ticks == ticks);
         match known {
             Some(known) => {
@@ -125,7 +125,7 @@ fn less(left: Option<i64>, right: Option<i64>) -> Option<i64> {
 }
 
 /// `DATEDIFF(unit, other, right) op constant`: the other source, the unit, and the least and greatest difference.
-fn bound(part: &Expression, right: &str) -> Option<(Arc<str>, i64, Option<i64>, Option<i64>)> {
+fn bound(part: &Expression, right: &str) -> Option<Bounds> {
     let Expression::Binary(operator, first, second) = part else { return None };
     let (difference, constant, operator) = match (&**first, &**second) {
         (difference, Expression::Constant(constant)) => (difference, constant, *operator),
@@ -157,9 +157,9 @@ fn bound(part: &Expression, right: &str) -> Option<(Arc<str>, i64, Option<i64>, 
     let ticks = functions::date::unit_ticks(unit).unwrap_or(MAX / 7 * 31);
     let (from, to) = (from.strip_prefix("#time.")?, to.strip_prefix("#time.")?);
     if to.eq_ignore_ascii_case(right) {
-        Some((from.into(), ticks, low, high))
+        Some(Bounds { alias: from.into(), ticks, low, high })
     } else if from.eq_ignore_ascii_case(right) {
-        Some((to.into(), ticks, high.map(|high| -high), low.map(|low| -low)))
+        Some(Bounds { alias: to.into(), ticks, low: high.map(|high| -high), high: low.map(|low| -low) })
     } else {
         None
     }

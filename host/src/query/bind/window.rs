@@ -14,6 +14,9 @@ use crate::query::windowed::WindowForm;
 const WINDOWS: [&str; 10] =
     ["TUMBLINGWINDOW", "TUMBLING", "HOPPINGWINDOW", "HOPPING", "SLIDINGWINDOW", "SLIDING", "SESSIONWINDOW", "SESSION", "WINDOWS", "WINDOW"];
 
+/// A window of `Windows(…)` with its id.
+type Identified = (Option<Arc<str>>, WindowForm);
+
 /// Whether a function's name, in upper case, is that of a window.
 pub(super) fn is_window(name: &str) -> bool {
     WINDOWS.contains(&name)
@@ -71,9 +74,9 @@ impl Binder<'_> {
     }
 
     /// `Windows(w, …)`, `Windows(Window('id', w), …)`.
-    fn windows(&mut self, function: &Function) -> Result<Vec<(Option<Arc<str>>, WindowForm)>, Diagnostic> {
+    fn windows(&mut self, function: &Function) -> Result<Vec<Identified>, Diagnostic> {
         let position = Position::from(function.name.span());
-        let mut windows: Vec<(Option<Arc<str>>, WindowForm)> = Vec::new();
+        let mut windows: Vec<Identified> = Vec::new();
         for argument in constant::plain_arguments(function)? {
             let window = match window_name(argument) {
                 Some((named, name)) if name == "WINDOW" => {

@@ -71,7 +71,7 @@ pub(super) enum SelectItem {
     /// `source.*`, `record.*`, `source.record.*`
     StarOf(Vec<Ident>),
     Expr {
-        expr: Expr,
+        expr: Box<Expr>,
         alias: Option<Ident>,
     },
 }
@@ -103,8 +103,8 @@ pub(super) struct TimestampBy {
 
 #[derive(Debug)]
 pub(super) enum Joined {
-    Join { position: Position, left: bool, source: Source, on: Expr },
-    Apply { position: Position, outer: bool, function: Expr, alias: Option<Ident> },
+    Join { position: Position, left: bool, source: Box<Source>, on: Box<Expr> },
+    Apply { position: Position, outer: bool, function: Box<Expr>, alias: Option<Ident> },
 }
 
 /// `MATCH_RECOGNIZE (…) AS alias`.

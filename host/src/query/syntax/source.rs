@@ -91,7 +91,7 @@ impl Reader<'_> {
                     let outer = kind == "OUTER";
                     self.parser.advance_token();
                     self.parser.advance_token();
-                    let function = self.expr()?;
+                    let function = Box::new(self.expr()?);
                     let alias = self.alias()?;
                     joins.push(Joined::Apply { position, outer, function, alias });
                     continue;
@@ -103,11 +103,11 @@ impl Reader<'_> {
                 _ => return Ok(joins),
             };
             (0..length).for_each(|_| self.parser.advance_token());
-            let source = self.source()?;
+            let source = Box::new(self.source()?);
             if !self.take(&["ON"]) {
                 return Err(self.expected("ON").help("a JOIN needs ON with its condition and DATEDIFF(unit, left, right) BETWEEN …"));
             }
-            let on = self.expr()?;
+            let on = Box::new(self.expr()?);
             joins.push(Joined::Join { position, left, source, on });
         }
     }
