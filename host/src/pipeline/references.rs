@@ -40,7 +40,8 @@ pub(super) fn tables(project: &Project, plan: &Plan) -> Result<Vec<Table>, Fault
             InputSource::Log { .. } | InputSource::Nothing => None,
         };
         let path = path.ok_or_else(|| {
-            let message = format!("the query reads the reference data '{name}', which has no file here; FilePath in a Local_ file names it");
+            let message =
+                format!("the query reads the reference data '{name}', which has no file here; FilePath in a Local_ file names it");
             Fault::job(message).at(project.folder.shown(&input.file))
         })?;
         Ok(Table { name: name.clone(), columns: columns.clone(), path, format: file_format(input.format), written: None })
