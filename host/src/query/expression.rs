@@ -166,10 +166,7 @@ impl Expression {
             Self::Metadata(which) => super::metadata::column(*which, batch),
             Self::Call(call) => make(call, rows, calls)?,
             Self::Binary(operator @ (Binary::And | Binary::Or), left, right) => logic(*operator, left, right, rows, calls)?,
-            Self::Binary(operator, left, right) => {
-                let left = left.operand(rows, calls)?;
-                operate::binary(*operator, &left, &right.operand(rows, calls)?, count)?
-            }
+            Self::Binary(operator, left, right) => chain(*operator, left, right, rows, calls)?,
             Self::Not(inner) => operate::not(&inner.over(rows, calls)?),
             Self::Negate(inner) => operate::negate(&inner.over(rows, calls)?)?,
             Self::Flip(inner) => operate::flip(&inner.over(rows, calls)?)?,
@@ -401,6 +398,26 @@ fn make(call: &Call, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fa
         calls.made.insert(call.number, called.column.clone());
     }
     Ok(called.column)
+}
+
+/// `a + b - c …` from the left, without going deep.
+fn chain(operator: Binary, left: &Expression, right: &Expression, rows: Rows<'_>, calls: &mut Calls<'_>) -> Result<Column, Fault> {
+    let mut rest = vec![(operator, right)];
+    let mut first = left;
+    while let Expression::Binary(operator, left, right) = first
+        && !matches!(operator, Binary::And | Binary::Or)
+    {
+        rest.push((*operator, right));
+        first = left;
+    }
+    let mut result = first.operand(rows, calls)?;
+    for (operator, right) in rest.into_iter().rev() {
+        result = Operand::Column(operate::binary(operator, &result, &right.operand(rows, calls)?, rows.batch.rows())?);
+    }
+    match result {
+        Operand::Column(column) => Ok(column),
+        Operand::Constant(value) => Ok(Column::constant(&value, rows.batch.rows())),
+    }
 }
 
 /// AND, OR. A right side that may fail is evaluated only where the left one leaves it open.

@@ -288,3 +288,121 @@ fn errors_point_at_the_place_and_say_what_to_do() {
     let told: Vec<String> = scripts.iter().map(|script| refused(script)).collect();
     insta::assert_snapshot!(told.join("\n\n"));
 }
+
+#[test]
+fn a_long_chain_is_compiled_or_refused_and_overflows_no_stack() {
+    let of = |operator: &str, count: usize, operand: &str| vec![operand; count].join(operator);
+    let ids = run(&format!("SELECT id INTO store FROM payments WHERE {}", of(" OR ", 20_000, "id = 3")));
+    assert_eq!(ids, [r#"{"id":3}"#]);
+    assert_eq!(run(&format!("SELECT {} AS n INTO store FROM payments WHERE id = 1", of(" + ", 200, "id"))), [r#"{"n":200}"#]);
+    for long in [of(" + ", 30_000, "id"), format!("id{}", " IS NULL".repeat(20_000)), format!("{}1{}", "(".repeat(3000), ")".repeat(3000))]
+    {
+        let told = refused(&format!("SELECT {long} AS n INTO store FROM payments"));
+        assert!(told.contains("too long") || told.contains("too deeply"), "{}", &told[..200]);
+    }
+    let told = refused(&format!("SELECT a INTO store FROM {}", "(SELECT a FROM ".repeat(500)));
+    assert!(told.contains("too deeply"), "{}", &told[..200]);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+    #[test]
+    fn any_words_are_compiled_or_refused_without_a_panic(words in proptest::collection::vec(0..WORDS.len(), 0..60), any in ".{0,80}") {
+        let text: Vec<&str> = words.iter().map(|word| WORDS[*word]).collect();
+        let _compiled = compile(Script { file: "q.asaql", text: &text.join(" ") }, &catalog());
+        let _compiled = compile(Script { file: "q.asaql", text: &format!("SELECT {} INTO store FROM payments", text.join(" ")) }, &catalog());
+        let _compiled = compile(Script { file: "q.asaql", text: &any }, &catalog());
+    }
+}
+
+const WORDS: &[&str] = &[
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "BY",
+    "HAVING",
+    "INTO",
+    "AS",
+    "JOIN",
+    "LEFT",
+    "ON",
+    "UNION",
+    "ALL",
+    "WITH",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "CAST(",
+    "TRY_CAST(",
+    "AND",
+    "OR",
+    "NOT",
+    "IS",
+    "NULL",
+    "IN",
+    "LIKE",
+    "BETWEEN",
+    "PARTITION",
+    "ORDER",
+    "TIMESTAMP",
+    "OVER",
+    "OVER (",
+    "LIMIT",
+    "DURATION",
+    "CROSS",
+    "OUTER",
+    "APPLY",
+    "GetArrayElements(",
+    "MATCH_RECOGNIZE",
+    "MATCH_RECOGNIZE (",
+    "PATTERN (",
+    "DEFINE",
+    "MEASURES",
+    "CREATE",
+    "TABLE",
+    "payments",
+    "history",
+    "limits",
+    "p",
+    "d",
+    "id",
+    "amount",
+    "[x y]",
+    "\"q\"",
+    "'text'",
+    "1",
+    "2.5",
+    "*",
+    "(",
+    ")",
+    ",",
+    ";",
+    ".",
+    "=",
+    "<>",
+    "!<",
+    "+",
+    "-",
+    "~",
+    "%",
+    "|",
+    "?",
+    "COUNT(",
+    "LAG(",
+    "udf.prediction(",
+    "uda.total(",
+    "System.Timestamp()",
+    "System.Window().Id",
+    "TumblingWindow(",
+    "Windows(",
+    "second",
+    "DATEDIFF(",
+    "TopOne()",
+    "--",
+    "/*",
+    "*/",
+    "nvarchar(max)",
+];

@@ -354,7 +354,7 @@ mod tests {
         for row in 0..decoded.batch.rows() {
             write_row(&decoded.batch, row, &mut lines);
         }
-        let expected = r#"{"id":1,"name":"two; \"words\"\nand lines","amount":0.5}{"id":2,"name":"x","amount":null}"#;
+        let expected = r#"{"id":"1","name":"two; \"words\"\nand lines","amount":"0.5"}{"id":"2","name":"x","amount":""}"#;
         assert_eq!(String::from_utf8(lines).unwrap(), expected);
         assert_eq!(decoded.rejected[0].reason, "the record has 2 values, the header has 3 names");
         assert_eq!(source.next(100).unwrap(), None);

@@ -29,7 +29,9 @@ impl Entrance {
             (Some(_), false) => TimeSource::EventOverKey,
         };
         let policies = match settings.time {
-            TimeMode::Arriving(policies) if settings.finished.get(feed.input) == Some(&true) => Policies { early: None, late: None, ..policies },
+            TimeMode::Arriving(policies) if settings.finished.get(feed.input) == Some(&true) => {
+                Policies { early: None, late: None, ..policies }
+            }
             TimeMode::Arriving(policies) => policies,
             TimeMode::Sorted => Policies::none(),
         };
@@ -191,7 +193,10 @@ fn conform(table: &[(Arc<str>, Arc<str>)], mut batch: Batch, text: bool, rejecte
                 None => {
                     values.push(Value::Null);
                     let given = value.type_name().unwrap_or("null");
-                    let what = format!("InputDeserializationError: column '{name}' is declared {ty}, the event has {} of type {given}", shown(&value));
+                    let what = format!(
+                        "InputDeserializationError: column '{name}' is declared {ty}, the event has {} of type {given}",
+                        shown(&value)
+                    );
                     bad.entry(row).or_insert(what);
                 }
             }
@@ -216,7 +221,11 @@ fn shown(value: &Value) -> String {
 fn is_of(column: &Column, ty: &str) -> bool {
     matches!(
         (column, ty),
-        (Column::Null(_), _) | (Column::BigInt(_), "bigint") | (Column::Float(_), "float") | (Column::Text(_), "nvarchar") | (Column::Bit(_), "bit")
+        (Column::Null(_), _)
+            | (Column::BigInt(_), "bigint")
+            | (Column::Float(_), "float")
+            | (Column::Text(_), "nvarchar")
+            | (Column::Bit(_), "bit")
     )
 }
 

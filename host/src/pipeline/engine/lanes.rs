@@ -72,7 +72,8 @@ fn run(
     for (number, feed, batch) in rows {
         let mut results = Results::default();
         let mut later = Vec::new();
-        let mut runner = Runner { plan, settings, functions: &mut *functions, nodes: Nodes::Later(&mut later), of_steps, results: &mut results };
+        let mut runner =
+            Runner { plan, settings, functions: &mut *functions, nodes: Nodes::Later(&mut later), of_steps, results: &mut results };
         of_feeds[*feed].iter().try_for_each(|(step, port)| runner.take(*step, *port, batch))?;
         made.results.push((*number, results));
         made.later.extend(later.into_iter().map(|(step, port, batch)| (*number, step, port, batch)));

@@ -137,7 +137,8 @@ struct Double;
 impl Functions for Double {
     fn call(&mut self, _: &str, arguments: &[Argument<'_>], rows: usize) -> Result<Called, Fault> {
         let Argument::Value(column) = &arguments[0] else { return Err(Fault::job("a value is expected")) };
-        let doubled = (0..rows).map(|row| if let Value::BigInt(value) = column.value(row) { Value::BigInt(value * 2) } else { Value::Null });
+        let doubled =
+            (0..rows).map(|row| if let Value::BigInt(value) = column.value(row) { Value::BigInt(value * 2) } else { Value::Null });
         Ok(Called { column: Column::from_values(doubled), rejected: Vec::new(), failed: Vec::new() })
     }
 
@@ -170,8 +171,10 @@ fn partitions_beside_each_other_give_what_one_after_the_other_gives() {
         .collect();
     let (mut beside, mut after) = (new(), new());
     let mut one: Vec<String> = beside.take_all(batches.clone(), second(40)).unwrap().iter().flat_map(lines).collect();
-    let mut other: Vec<String> =
-        batches.into_iter().flat_map(|(input, partition, batch)| lines(&after.take(input, partition, batch, second(40)).unwrap())).collect();
+    let mut other: Vec<String> = batches
+        .into_iter()
+        .flat_map(|(input, partition, batch)| lines(&after.take(input, partition, batch, second(40)).unwrap()))
+        .collect();
     one.extend(lines(&beside.finish().unwrap()));
     other.extend(lines(&after.finish().unwrap()));
     assert_eq!(one, other);

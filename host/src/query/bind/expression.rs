@@ -281,6 +281,8 @@ fn not(expression: Expression) -> Expression {
 fn is_null(expression: Expression) -> Expression {
     match expression {
         Expression::Row => Expression::Constant(Value::Bit(false)),
+        Expression::IsNull(_) => Expression::Constant(Value::Bit(false)),
+        Expression::Constant(value) => Expression::Constant(Value::Bit(value.is_null())),
         other => Expression::IsNull(Box::new(other)),
     }
 }

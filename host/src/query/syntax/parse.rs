@@ -1,6 +1,6 @@
 //! Scripts and SELECT statements.
 
-use sqlparser::ast::{Expr, Ident};
+use sqlparser::ast::{BinaryOperator, Expr, Ident};
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -11,6 +11,8 @@ use crate::query::tokens;
 
 /// Queries inside queries go so deep at most.
 const MAX_DEPTH: usize = 32;
+/// So many operators may follow each other; AND and OR as many as one likes.
+const MAX_CHAIN: usize = 200;
 /// Words that begin the next clause or statement, and so are no alias.
 const RESERVED: [&str; 31] = [
     "SELECT",
@@ -143,6 +145,10 @@ impl Reader<'_> {
             return Err(self.expected("an expression"));
         }
         match self.parser.parse_expr() {
+            Ok(expr) if chain(&expr) > MAX_CHAIN => {
+                let message = format!("the expression is too long: more than {MAX_CHAIN} operators in a row");
+                Err(Diagnostic::new(start, message).help("compute parts of it in a step before"))
+            }
             Ok(expr) => Ok(expr),
             Err(error) => Err(self.failed(&error, start)),
         }
@@ -383,4 +389,36 @@ impl Reader<'_> {
         }
         Some(parts)
     }
+}
+
+/// How many operators follow each other to the left: all other nesting is limited by the parser.
+fn chain(expr: &Expr) -> usize {
+    let (mut rest, mut length, mut longest) = (expr, 0_usize, 0);
+    loop {
+        rest = match rest {
+            Expr::BinaryOp { left, op, right } => {
+                if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
+                    // Each operand of a chain of conditions has a chain of its own.
+                    longest = longest.max(chain_of_operand(right));
+                    length = 0;
+                }
+                left
+            }
+            Expr::IsNull(inner) | Expr::IsNotNull(inner) => inner,
+            Expr::Between { expr, .. } | Expr::In { expr, .. } | Expr::Like { expr, .. } => expr,
+            _ => return longest.max(length),
+        };
+        length += 1;
+        longest = longest.max(length);
+    }
+}
+
+/// As [`chain`], for an operand whose own ANDs and ORs stand in parentheses.
+fn chain_of_operand(expr: &Expr) -> usize {
+    let (mut rest, mut length) = (expr, 0);
+    while let Expr::BinaryOp { left: inner, .. } | Expr::IsNull(inner) | Expr::IsNotNull(inner) = rest {
+        rest = inner;
+        length += 1;
+    }
+    length
 }
