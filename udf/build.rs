@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use sha2::{Digest, Sha256};
-use tamis_frame::signature::{Column, Function, Model, Policy};
+use tamis_frame::signature::{Class, Column, Function, Model, Policy};
 use tamis_frame::{ABI_VERSION, Signature, Type};
 use tamis_model::onnx::{self, Compiled, Kind};
 
@@ -49,7 +49,7 @@ fn signature(compiled: &Compiled, bytes: &[u8]) -> Result<Signature, String> {
         missing: Policy::Reject,
         unknown: Policy::Accept,
     });
-    let function = |name: &str, returns: Type, about: &str| Function { name: name.to_owned(), returns, about: about.to_owned() };
+    let function = |name: &str, returns: Type, about: &str| Function { name: name.to_owned(), returns, about: about.to_owned(), json: false };
     let signature = Signature {
         abi: ABI_VERSION,
         model: Model {
@@ -63,6 +63,11 @@ fn signature(compiled: &Compiled, bytes: &[u8]) -> Result<Signature, String> {
             function("run", Type::BigInt, "1 where the score is at or above the threshold, else 0"),
             function("score", Type::Float, "the probability, from 0 to 1, that the row is a fraud"),
         ],
+        task: tamis_frame::signature::Task::Binary,
+        classes: vec![Class::BigInt(0), Class::BigInt(1)],
+        explain: None,
+        parity: None,
+        card: None,
     };
     Signature::from_json(signature.to_json().as_bytes()).map_err(|error| format!("model/fraud/fraud.onnx: {error}"))
 }
