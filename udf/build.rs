@@ -49,7 +49,8 @@ fn signature(compiled: &Compiled, bytes: &[u8]) -> Result<Signature, String> {
         missing: Policy::Reject,
         unknown: Policy::Accept,
     });
-    let function = |name: &str, returns: Type, about: &str| Function { name: name.to_owned(), returns, about: about.to_owned(), json: false };
+    let function =
+        |name: &str, returns: Type, about: &str| Function { name: name.to_owned(), returns, about: about.to_owned(), json: false };
     let signature = Signature {
         abi: ABI_VERSION,
         model: Model {

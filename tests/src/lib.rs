@@ -1,6 +1,9 @@
-//! What the tests that cross a room or a process share: the golden vectors, and the real program as a process.
+//! What the tests that cross a room or a process share: the golden vectors, small guests, the real program and
+//! other servers as processes.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests")]
 
 pub mod golden;
+pub mod guests;
 pub mod host;
+pub mod server;

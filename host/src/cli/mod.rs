@@ -3,9 +3,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
 
 mod documents;
+mod export;
 mod inspect;
 mod run;
 mod score;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,10 @@ enum Command {
     Inspect(inspect::Args),
     /// Scores the rows of a file (JSON lines, a JSON array or CSV).
     Score(score::Args),
+    /// Writes a .wasm in the forms that other places take.
+    Export(export::Args),
+    /// Opens a .wasm as the HTTP endpoint that a Stream Analytics job's ML function calls.
+    Serve(serve::Args),
 }
 
 /// Parses the command line and runs the command.
@@ -61,6 +67,8 @@ pub fn main() -> ExitCode {
             Command::Documents(args) => documents::run(&args),
             Command::Inspect(args) => inspect::run(&args),
             Command::Score(args) => score::run(&args),
+            Command::Export(args) => export::run(args),
+            Command::Serve(args) => serve::run(args).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
