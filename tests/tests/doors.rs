@@ -40,7 +40,7 @@ async fn feed(host: &Host, client: &reqwest::Client, last: Option<&str>, enough:
             if enough(&events) {
                 return events;
             }
-            text.push_str(&String::from_utf8(chunks.next().await.unwrap().unwrap().to_vec()).unwrap());
+            text.push_str(std::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap());
         }
     };
     tokio::time::timeout(Duration::from_secs(30), read).await.unwrap()
