@@ -6,6 +6,8 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The live page, and the page that scores rows with anybody's module.
+    rollupOptions: { input: ["index.html", "score.html"] },
   },
   worker: { format: "es" },
 });

@@ -35,7 +35,7 @@ try {
     TAMIS_RESTART_COMMAND: `kill -KILL $(cat ${quoted(pid)}); sleep 1; ${start}`,
     TAMIS_SEND_COMMAND: `${quoted(tamis)} generate --count 500 --seed 12 --quiet --to ${host.url}`,
   };
-  ok = (await passes("page.test.mjs", env)) && (await passes("restart.test.mjs", env));
+  ok = (await passes("page.test.mjs", env)) && (await passes("score.test.mjs", env)) && (await passes("restart.test.mjs", env));
   // The host that the restart left behind.
   const [stopped] = await once(spawn("sh", ["-c", `kill -INT $(cat ${quoted(pid)})`], { stdio: "ignore" }), "exit");
   ok &&= stopped === 0;

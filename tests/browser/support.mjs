@@ -52,7 +52,7 @@ export function launch() {
  * Opens the page. `troubles` gathers what must not happen: errors in the console, exceptions, violations of the content
  * security policy, answers that are errors, and requests to anywhere but the host.
  */
-export async function open(browser, { prepare, ...options } = {}) {
+export async function open(browser, { prepare, path = "/", ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
@@ -73,7 +73,7 @@ export async function open(browser, { prepare, ...options } = {}) {
     ),
   );
   await prepare?.(page);
-  await page.goto(address());
+  await page.goto(new URL(path, address()).href);
   return { page, troubles };
 }
 

@@ -35,13 +35,16 @@ function seen(name: ExampleName, state: State, signature: Signature): Row | unde
 
 /** Of many rows drawn by the columns' types and categories, one with a low or with the highest score. */
 async function drawn(name: ExampleName, signature: Signature, client: FunctionClient): Promise<Rows[number]> {
-  const rows = Array.from({ length: DRAWS }, () =>
-    Object.fromEntries(signature.columns.map((column) => [column.name, draw(column)])),
-  );
+  const rows = Array.from({ length: DRAWS }, () => sample(signature));
   const { scores } = await client.score(rows);
   const order = rows.map((_, index) => index).sort((one, other) => (scores[one] ?? 0) - (scores[other] ?? 0));
   const at = order[name === "flagged" ? DRAWS - 1 : Math.floor(DRAWS / 50)] ?? 0;
   return rows[at] ?? {};
+}
+
+/** A row drawn by the columns' types and categories. */
+export function sample(signature: Signature): Rows[number] {
+  return Object.fromEntries(signature.columns.map((column) => [column.name, draw(column)]));
 }
 
 function draw(column: Column): Cell {

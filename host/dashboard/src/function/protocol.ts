@@ -15,6 +15,8 @@ export interface Signature {
   threshold: number;
   columns: Column[];
   functions: { name: string; returns: string; about: string }[];
+  /** The model's card, when it was packed with one. */
+  card?: unknown;
 }
 
 export interface Loaded {

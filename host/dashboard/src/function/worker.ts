@@ -1,5 +1,6 @@
 // Holds the function's wasm, the same bytes that the host runs. Ending this worker ends whatever it does.
 
+import { digest } from "./digest.ts";
 import type { Loaded, Reply, Request, Rows, Scored, Signature } from "./protocol.ts";
 
 /** The module's JavaScript door, as wasm-bindgen writes it for the web. */
@@ -24,12 +25,6 @@ async function load(version: string): Promise<Loaded> {
   loaded.init();
   door = loaded;
   return { signature: loaded.signature(), sha256: await digest(bytes), bytes: bytes.byteLength };
-}
-
-async function digest(bytes: ArrayBuffer): Promise<string | null> {
-  if (!globalThis.crypto?.subtle) return null;
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function score(rows: Rows): Scored {

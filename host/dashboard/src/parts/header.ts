@@ -1,27 +1,11 @@
 // Name, job, connection, and which model runs.
 
-import { html, nothing, svg, type TemplateResult } from "lit-html";
+import { html, nothing, type TemplateResult } from "lit-html";
 import type { Connection } from "../feed.ts";
 import { bytes, clock } from "../format.ts";
 import type { Loaded } from "../function/protocol.ts";
+import { mark } from "../mark.ts";
 import type { State } from "../state.ts";
-
-/** A tamis from above: the hoop and its mesh, one hole holding something back. */
-const mark = svg`
-  <circle cx="16" cy="16" r="14.25" fill="none" stroke="currentColor" stroke-width="2.5"></circle>
-  ${holes().map(
-    ([x, y], index) => svg`<circle cx=${x} cy=${y} r=${index === 9 ? 2.1 : 1.35}
-      class=${index === 9 ? "held" : "hole"}></circle>`,
-  )}`;
-
-function holes(): [number, number][] {
-  const found: [number, number][] = [];
-  for (let row = -2; row <= 2; row++) {
-    const across = 5 - Math.abs(row);
-    for (let at = 0; at < across; at++) found.push([16 + (at - (across - 1) / 2) * 4.6, 16 + row * 4]);
-  }
-  return found;
-}
 
 const CONNECTION: Record<Connection, string> = {
   connecting: "connecting…",
@@ -50,7 +34,10 @@ export function header(
         <i aria-hidden="true"></i>${CONNECTION[connection]}<span class="since">${since}</span>
       </span>
     </div>
-    ${state?.model ? model(state.model, loaded, copy) : nothing}
+    <nav>
+      <a href="/score.html" data-test="to-score">Score rows</a>
+      ${state?.model ? model(state.model, loaded, copy) : nothing}
+    </nav>
   </header>`;
 }
 
