@@ -12,6 +12,7 @@ fn main() -> io::Result<()> {
     let function = out.join("function");
     fs::create_dir_all(&function)?;
     for (from, to) in [
+        ("guest.wasm", "guest.wasm"),
         ("tamis_udf.wasm", "tamis_udf.wasm"),
         ("web/tamis_udf.js", "tamis_udf.js"),
         ("web/tamis_udf.d.ts", "tamis_udf.d.ts"),
