@@ -10,6 +10,7 @@
 //!
 //! - `describe`: the signature of a compiled model; `golden`: golden rows, read and asked
 //! - `bake`: the module itself; `reach`: which of its functions are still needed; `read`: what a packed module carries
+//! - [`javascript`]: a packed module as a function in plain JavaScript
 //!
 //! # Golden rows
 //!
@@ -22,6 +23,7 @@
 mod bake;
 mod describe;
 mod golden;
+pub mod javascript;
 mod reach;
 mod read;
 
@@ -82,7 +84,9 @@ pub enum PackError {
     #[error("golden rows: {0}")]
     Golden(String),
     /// The module gives another score than the golden file.
-    #[error("golden rows: row {row}: {expected} is expected, the module gives {given} (at most {TOLERANCE} apart is allowed); its columns are {columns}")]
+    #[error(
+        "golden rows: row {row}: {expected} is expected, the module gives {given} (at most {TOLERANCE} apart is allowed); its columns are {columns}"
+    )]
     Mismatch {
         /// The row, the first one behind the header being 1.
         row: usize,
@@ -134,7 +138,8 @@ pub fn pack(guest: &[u8], onnx: &[u8], options: &Options) -> Result<Packed, Pack
     let mut background = if compiled.covers { Background::Training } else { Background::Leaves };
     if let (Some(golden), false, Some(_)) = (&golden, compiled.covers, &compiled.program.head) {
         let rows = golden.rows();
-        compiled.program = with_background(compiled.program, &golden.cells(), rows).map_err(|error| PackError::Golden(error.to_string()))?;
+        compiled.program =
+            with_background(compiled.program, &golden.cells(), rows).map_err(|error| PackError::Golden(error.to_string()))?;
         background = Background::Golden;
     }
     let scorer = Scorer::new(compiled.program.clone()).map_err(OnnxError::from)?;
