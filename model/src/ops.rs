@@ -138,8 +138,20 @@ pub(crate) fn binary(what: Binary, a: f64, b: f64) -> f64 {
         Binary::Mul => a * b,
         Binary::Div => a / b,
         Binary::Pow => libm::pow(a, b),
-        Binary::Min => if a < b || a.is_nan() { a } else { b },
-        Binary::Max => if a > b || a.is_nan() { a } else { b },
+        Binary::Min => {
+            if a < b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
+        Binary::Max => {
+            if a > b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
         Binary::Equal => truth(a == b),
         Binary::Less => truth(a < b),
         Binary::LessOrEqual => truth(a <= b),

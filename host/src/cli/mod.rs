@@ -4,6 +4,7 @@
 
 mod documents;
 mod inspect;
+mod pack;
 mod run;
 mod score;
 
@@ -42,6 +43,8 @@ enum Command {
     Documents(documents::Args),
     /// Prints what a .wasm says of itself: model, columns, functions, hash.
     Inspect(inspect::Args),
+    /// Packs an ONNX model into one .wasm.
+    Pack(pack::Args),
     /// Scores the rows of a file (JSON lines, a JSON array or CSV).
     Score(score::Args),
 }
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
             Command::Generate(args) => generate(args).await,
             Command::Documents(args) => documents::run(&args),
             Command::Inspect(args) => inspect::run(&args),
+            Command::Pack(args) => pack::run(args),
             Command::Score(args) => score::run(&args),
         }
     });

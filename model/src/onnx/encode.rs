@@ -192,7 +192,11 @@ impl Compiler {
         } else {
             attributes.floats("imputed_value_floats")
         };
-        let replaced = if whole { attributes.int("replaced_value_int64").unwrap_or(0) as f64 } else { attributes.float("replaced_value_float").unwrap_or(0.0) };
+        let replaced = if whole {
+            attributes.int("replaced_value_int64").unwrap_or(0) as f64
+        } else {
+            attributes.float("replaced_value_float").unwrap_or(0.0)
+        };
         if imputed.len() != 1 && imputed.len() != ids.len() {
             return Err(fault(node, format!("it has {} values for {} columns", imputed.len(), ids.len())));
         }

@@ -69,7 +69,10 @@ impl Compiler {
                 ([_, width], _) if width.value.is_some_and(|width| width > 0) => width.value.unwrap_or(0) as usize,
                 ([_, _] | [], Some(names)) if given.len() == 1 => names.len(),
                 ([_, _] | [], _) => {
-                    return Err(wrong("how many columns it has is not written in its shape; export it with [None, columns], or name the columns".to_owned()));
+                    return Err(wrong(
+                        "how many columns it has is not written in its shape; export it with [None, columns], or name the columns"
+                            .to_owned(),
+                    ));
                 }
                 _ => return Err(wrong(format!("it has {} dimensions, a table has 2", dims.len()))),
             };

@@ -82,7 +82,9 @@ pub enum PackError {
     #[error("golden rows: {0}")]
     Golden(String),
     /// The module gives another score than the golden file.
-    #[error("golden rows: row {row}: {expected} is expected, the module gives {given} (at most {TOLERANCE} apart is allowed); its columns are {columns}")]
+    #[error(
+        "golden rows: row {row}: {expected} is expected, the module gives {given} (at most {TOLERANCE} apart is allowed); its columns are {columns}"
+    )]
     Mismatch {
         /// The row, the first one behind the header being 1.
         row: usize,
@@ -134,7 +136,8 @@ pub fn pack(guest: &[u8], onnx: &[u8], options: &Options) -> Result<Packed, Pack
     let mut background = if compiled.covers { Background::Training } else { Background::Leaves };
     if let (Some(golden), false, Some(_)) = (&golden, compiled.covers, &compiled.program.head) {
         let rows = golden.rows();
-        compiled.program = with_background(compiled.program, &golden.cells(), rows).map_err(|error| PackError::Golden(error.to_string()))?;
+        compiled.program =
+            with_background(compiled.program, &golden.cells(), rows).map_err(|error| PackError::Golden(error.to_string()))?;
         background = Background::Golden;
     }
     let scorer = Scorer::new(compiled.program.clone()).map_err(OnnxError::from)?;

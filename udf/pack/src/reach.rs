@@ -56,7 +56,9 @@ pub(crate) fn code(guest: &[u8], kept: impl Fn(&str) -> bool) -> Result<CodeSect
     }
     let mut reached = vec![false; bodies.len()];
     while let Some(function) = open.pop() {
-        let Some(place) = function.checked_sub(imported).map(|place| place as usize).filter(|place| *place < bodies.len()) else { continue };
+        let Some(place) = function.checked_sub(imported).map(|place| place as usize).filter(|place| *place < bodies.len()) else {
+            continue;
+        };
         if std::mem::replace(&mut reached[place], true) {
             continue;
         }
