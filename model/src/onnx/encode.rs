@@ -51,6 +51,8 @@ impl Compiler {
         let (texts, ints) = (attributes.texts("cats_strings")?, attributes.ints("cats_int64s"));
         let zeros = attributes.int("zeros").unwrap_or(1) != 0;
         let mut out = Vec::new();
+        // One table a column. Of a single column, joining along any axis but the rows' gives the same order.
+        let rank = if columns.len() == 1 { 3 } else { 4 };
         for column in columns {
             match column {
                 Scalar::Text(text) => {
@@ -73,7 +75,7 @@ impl Compiler {
                 }
             }
         }
-        Ok(numbers(out, Elem::Float, 3))
+        Ok(numbers(out, Elem::Float, rank))
     }
 
     fn label(&mut self, attributes: Attributes<'_>) -> Result<Value> {

@@ -49,7 +49,7 @@ impl Compiler {
         let mut elem = None;
         for place in 0..node.input.len() {
             let (columns, own, rank) = self.rows(node, place)?;
-            if !(axis == 1 && rank >= 2 || axis == -1 && rank == 2) {
+            if !(axis == 1 && rank >= 2 || axis == -1 && (rank == 2 || rank == 3)) {
                 return Err(fault(
                     node,
                     format!("axis {axis} of a tensor with {rank} dimensions cannot be compiled; axis 1 of a table can"),
