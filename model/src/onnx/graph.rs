@@ -186,10 +186,10 @@ impl Compiler {
     /// An input's columns as 32-bit floats, whatever numbers they are.
     pub(super) fn floats(&mut self, node: &NodeProto, place: usize) -> Result<(Vec<Id>, usize)> {
         let (ids, elem, rank) = self.numbers(node, place)?;
-        Ok((ids.into_iter().map(|id| self.to_float(id, elem)).collect(), rank))
+        Ok((ids.into_iter().map(|id| self.rounded(id, elem)).collect(), rank))
     }
 
-    pub(super) fn to_float(&mut self, id: Id, elem: Elem) -> Id {
+    pub(super) fn rounded(&mut self, id: Id, elem: Elem) -> Id {
         if matches!(elem, Elem::Double | Elem::Int) { self.arena.apply(Unary::Single, id, true) } else { id }
     }
 }

@@ -298,7 +298,7 @@ impl Compiler {
             out.push(match (column, to) {
                 (text @ Scalar::Text(_), Elem::Text) => text,
                 (Scalar::Number(id), Elem::Text) if from == Elem::Int => Scalar::Text(super::value::Text::Whole(id)),
-                (Scalar::Number(id), Elem::Float) => Scalar::Number(self.to_float(id, from)),
+                (Scalar::Number(id), Elem::Float) => Scalar::Number(self.rounded(id, from)),
                 (Scalar::Number(id), Elem::Int) if matches!(from, Elem::Float | Elem::Double) => {
                     Scalar::Number(self.arena.apply(Unary::Truncate, id, false))
                 }

@@ -103,7 +103,7 @@ impl Compiler {
             "Flatten" => return Err(fault(node, "only axis 1 can be compiled")),
             "Squeeze" => {
                 let axes = axes()?;
-                if axes.iter().any(|axis| *axis == 0) || (wide != 1 && rank == 2) {
+                if axes.contains(&0) || (wide != 1 && rank == 2) {
                     return Err(fault(node, "only a single column can be squeezed"));
                 }
                 rank.saturating_sub(axes.len().max(1)).max(1)
