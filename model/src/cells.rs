@@ -29,9 +29,6 @@ impl Cells<'_> {
     }
 
     pub(crate) fn fits(&self, kind: &Kind) -> bool {
-        matches!(
-            (kind, self),
-            (Kind::Float, Self::Float(_)) | (Kind::BigInt, Self::BigInt(_)) | (Kind::Text { .. }, Self::Text { .. })
-        )
+        matches!((kind, self), (Kind::Float, Self::Float(_)) | (Kind::BigInt, Self::BigInt(_)) | (Kind::Text { .. }, Self::Text { .. }))
     }
 }

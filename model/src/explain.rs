@@ -74,7 +74,8 @@ impl Scorer {
                         let share = share(forest).ok_or(ScoreError::Unexplained)?;
                         for tree in &forest.trees {
                             if let Some(slot) = tree.targets.iter().position(|target| *target == head.output) {
-                                explainer.add(tree, slot, &|feature| register(inputs[feature]), &mut |input, part| add(input, share * part));
+                                explainer
+                                    .add(tree, slot, &|feature| register(inputs[feature]), &mut |input, part| add(input, share * part));
                             }
                         }
                     }

@@ -122,7 +122,7 @@ fn probit(value: f64) -> f64 {
     let x = 2.0 * value - 1.0;
     let sign = if x < 0.0 { -1.0 } else { 1.0 };
     let log = libm::log((1.0 - x) * (1.0 + x));
-    let v = 2.0 / (3.14159 * 0.147) + 0.5 * log;
+    let v = 2.0 / (std::f64::consts::PI * 0.147) + 0.5 * log;
     std::f64::consts::SQRT_2 * sign * libm::sqrt(-v + libm::sqrt(v * v - log / 0.147))
 }
 
@@ -138,8 +138,20 @@ pub(crate) fn binary(what: Binary, a: f64, b: f64) -> f64 {
         Binary::Mul => a * b,
         Binary::Div => a / b,
         Binary::Pow => libm::pow(a, b),
-        Binary::Min => if a < b || a.is_nan() { a } else { b },
-        Binary::Max => if a > b || a.is_nan() { a } else { b },
+        Binary::Min => {
+            if a < b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
+        Binary::Max => {
+            if a > b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
         Binary::Equal => truth(a == b),
         Binary::Less => truth(a < b),
         Binary::LessOrEqual => truth(a <= b),

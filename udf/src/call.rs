@@ -81,12 +81,7 @@ pub(crate) fn as_it_is<'a>(column: &Column, view: &ColumnView<'a>) -> Option<Cel
     }
 }
 
-fn reply(
-    result: Data<'_>,
-    rows: usize,
-    reasons: &Reasons,
-    mut room: impl FnMut(usize) -> Option<Block>,
-) -> Result<Option<Block>, String> {
+fn reply(result: Data<'_>, rows: usize, reasons: &Reasons, mut room: impl FnMut(usize) -> Option<Block>) -> Result<Option<Block>, String> {
     let mut write = |columns: &[ColumnRef<'_>]| {
         let len = encoded_len(columns, rows);
         if len > limits::MAX_FRAME {

@@ -66,7 +66,8 @@ impl Model {
             return Err(format!("the model has {outputs} outputs and {} classes", signature.classes.len()));
         }
         let tasks = signature.functions.iter().map(|function| {
-            Task::of(&function.name).ok_or_else(|| format!("the signature has a function '{}', which this guest does not know", function.name))
+            Task::of(&function.name)
+                .ok_or_else(|| format!("the signature has a function '{}', which this guest does not know", function.name))
         });
         let tasks = tasks.collect::<Result<Vec<_>, _>>()?;
         Ok(Self { tasks, signature, scorer, json: json.to_owned() })

@@ -93,11 +93,7 @@ pub fn explain<'m>(model: &'m Model, memory: &mut Memory, cells: &[Cells<'_>], r
 fn reason<'m>(column: &'m str, value: Value, contribution: f64, unit: &str) -> Reason<'m> {
     let raises = contribution > 0.0;
     let name: String = column.chars().map(|letter| if letter.is_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }).collect();
-    let text = format!(
-        "{column} is {value}, which {} the {unit} by {:.2}",
-        if raises { "raises" } else { "lowers" },
-        contribution.abs()
-    );
+    let text = format!("{column} is {value}, which {} the {unit} by {:.2}", if raises { "raises" } else { "lowers" }, contribution.abs());
     Reason { column, value, contribution, code: format!("{name}_{}", if raises { "RAISES" } else { "LOWERS" }), text }
 }
 

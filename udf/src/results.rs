@@ -14,18 +14,15 @@ pub(crate) enum Results<'m> {
     Scores(&'m [f64]),
     Floats(Vec<f64>),
     BigInts(Vec<i64>),
-    Texts { offsets: Vec<i32>, bytes: Vec<u8> },
+    Texts {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+    },
 }
 
 impl<'m> Results<'m> {
     /// Runs a task over fitted columns. Rows that were rejected get any value.
-    pub(crate) fn of(
-        model: &Model,
-        memory: &'m mut Memory,
-        task: Task,
-        cells: &[Cells<'_>],
-        rows: usize,
-    ) -> Result<Self, String> {
+    pub(crate) fn of(model: &Model, memory: &'m mut Memory, task: Task, cells: &[Cells<'_>], rows: usize) -> Result<Self, String> {
         if task == Task::Explain {
             let reasons = reasons::explain(model, memory, cells, rows)?;
             return texts(rows, reasons.iter().map(|reasons| serde_json::to_string(reasons).unwrap_or_default()));

@@ -5,6 +5,7 @@
 mod documents;
 mod export;
 mod inspect;
+mod pack;
 mod run;
 mod score;
 mod serve;
@@ -44,6 +45,8 @@ enum Command {
     Documents(documents::Args),
     /// Prints what a .wasm says of itself: model, columns, functions, hash.
     Inspect(inspect::Args),
+    /// Packs an ONNX model into one .wasm.
+    Pack(pack::Args),
     /// Scores the rows of a file (JSON lines, a JSON array or CSV).
     Score(score::Args),
     /// Writes a .wasm in the forms that other places take.
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
             Command::Generate(args) => generate(args).await,
             Command::Documents(args) => documents::run(&args),
             Command::Inspect(args) => inspect::run(&args),
+            Command::Pack(args) => pack::run(args),
             Command::Score(args) => score::run(&args),
             Command::Export(args) => export::run(args),
             Command::Serve(args) => serve::run(args).await,

@@ -33,7 +33,9 @@ impl<'a> Attributes<'a> {
     /// Numbers as a list of floats, or as a tensor under the same name with `_as_tensor` behind it.
     pub(super) fn numbers(&self, name: &str) -> Result<Vec<f64>, OnnxError> {
         match self.tensor(&format!("{name}_as_tensor"))? {
-            Some(tensor) => tensor.numbers().map(<[f64]>::to_vec).ok_or_else(|| fault(self.node, format!("'{name}_as_tensor' holds texts"))),
+            Some(tensor) => {
+                tensor.numbers().map(<[f64]>::to_vec).ok_or_else(|| fault(self.node, format!("'{name}_as_tensor' holds texts")))
+            }
             None => Ok(self.floats(name)),
         }
     }

@@ -51,6 +51,8 @@ impl Compiler {
         let (texts, ints) = (attributes.texts("cats_strings")?, attributes.ints("cats_int64s"));
         let zeros = attributes.int("zeros").unwrap_or(1) != 0;
         let mut out = Vec::new();
+        // One table a column. Of a single column, joining along any axis but the rows' gives the same order.
+        let rank = if columns.len() == 1 { 3 } else { 4 };
         for column in columns {
             match column {
                 Scalar::Text(text) => {
@@ -73,7 +75,7 @@ impl Compiler {
                 }
             }
         }
-        Ok(numbers(out, Elem::Float, 3))
+        Ok(numbers(out, Elem::Float, rank))
     }
 
     fn label(&mut self, attributes: Attributes<'_>) -> Result<Value> {
@@ -192,7 +194,11 @@ impl Compiler {
         } else {
             attributes.floats("imputed_value_floats")
         };
-        let replaced = if whole { attributes.int("replaced_value_int64").unwrap_or(0) as f64 } else { attributes.float("replaced_value_float").unwrap_or(0.0) };
+        let replaced = if whole {
+            attributes.int("replaced_value_int64").unwrap_or(0) as f64
+        } else {
+            attributes.float("replaced_value_float").unwrap_or(0.0)
+        };
         if imputed.len() != 1 && imputed.len() != ids.len() {
             return Err(fault(node, format!("it has {} values for {} columns", imputed.len(), ids.len())));
         }

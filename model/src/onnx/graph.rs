@@ -69,7 +69,10 @@ impl Compiler {
                 ([_, width], _) if width.value.is_some_and(|width| width > 0) => width.value.unwrap_or(0) as usize,
                 ([_, _] | [], Some(names)) if given.len() == 1 => names.len(),
                 ([_, _] | [], _) => {
-                    return Err(wrong("how many columns it has is not written in its shape; export it with [None, columns], or name the columns".to_owned()));
+                    return Err(wrong(
+                        "how many columns it has is not written in its shape; export it with [None, columns], or name the columns"
+                            .to_owned(),
+                    ));
                 }
                 _ => return Err(wrong(format!("it has {} dimensions, a table has 2", dims.len()))),
             };
@@ -183,10 +186,10 @@ impl Compiler {
     /// An input's columns as 32-bit floats, whatever numbers they are.
     pub(super) fn floats(&mut self, node: &NodeProto, place: usize) -> Result<(Vec<Id>, usize)> {
         let (ids, elem, rank) = self.numbers(node, place)?;
-        Ok((ids.into_iter().map(|id| self.to_float(id, elem)).collect(), rank))
+        Ok((ids.into_iter().map(|id| self.rounded(id, elem)).collect(), rank))
     }
 
-    pub(super) fn to_float(&mut self, id: Id, elem: Elem) -> Id {
+    pub(super) fn rounded(&mut self, id: Id, elem: Elem) -> Id {
         if matches!(elem, Elem::Double | Elem::Int) { self.arena.apply(Unary::Single, id, true) } else { id }
     }
 }

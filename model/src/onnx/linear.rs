@@ -1,12 +1,12 @@
 //! LinearClassifier and LinearRegressor.
 
+use super::OnnxError;
 use super::attributes::Attributes;
 use super::fault;
 use super::graph::{Compiler, Result, numbers};
 use super::post::Post;
 use super::tensor::Elem;
 use super::value::{Together, Value};
-use super::OnnxError;
 
 impl Compiler {
     pub(super) fn linear(&mut self, attributes: Attributes<'_>) -> Result<Option<Vec<Value>>> {

@@ -42,12 +42,15 @@ pub(super) fn lower(compiler: &mut Compiler, scores: &[Id]) -> Result<(Program, 
     Ok((program, covers))
 }
 
+/// The base and tables of one output, and the expressions that they read.
+type Collapsed = (f64, Vec<Part>, Vec<Id>);
+
 struct Lowering<'a> {
     arena: &'a Arena,
     program: Program,
     registers: HashMap<Id, Register>,
     /// The tables of each output of a forest that collapsed, and the expressions that they read.
-    collapsed: HashMap<(u32, u32), (f64, Vec<Part>, Vec<Id>)>,
+    collapsed: HashMap<(u32, u32), Collapsed>,
     /// The register of each text column's places.
     places: HashMap<u32, Register>,
     /// What each text column's expressions are at each place.
@@ -81,7 +84,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn collapsed_forest(&mut self, inputs: &[Id], forest: &Forest, output: u32) -> Option<(f64, Vec<Part>, Vec<Id>)> {
+    fn collapsed_forest(&mut self, inputs: &[Id], forest: &Forest, output: u32) -> Option<Collapsed> {
         // Most deep forests are found out by their first trees, before anything is prepared.
         let deep = |tree| {
             let nodes = forest.nodes_of(tree);

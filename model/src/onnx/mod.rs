@@ -22,9 +22,9 @@ mod plain;
 mod post;
 mod proto;
 mod shapes;
+mod tensor;
 #[cfg(test)]
 mod tests;
-mod tensor;
 mod trees;
 mod value;
 

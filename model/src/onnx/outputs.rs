@@ -52,10 +52,15 @@ pub(super) fn find(compiler: &Compiler, graph: &GraphProto) -> Result<Scores> {
     match (classifies, scores.len()) {
         (_, 0) => Err(OnnxError::Graph("an output without columns".to_owned())),
         (false, 1) => Ok(Scores { scores, classes: Vec::new() }),
-        (false, several) => Err(OnnxError::Graph(format!("{several} numbers a row as its result; one, or classes with a label, can be packed"))),
+        (false, several) => {
+            Err(OnnxError::Graph(format!("{several} numbers a row as its result; one, or classes with a label, can be packed")))
+        }
         (true, count) => {
             let count = count.max(2);
-            let classes = zipped.and_then(|classes| labels(&classes)).or_else(|| label_names(compiler, graph, label)).filter(|classes| classes.len() == count);
+            let classes = zipped
+                .and_then(|classes| labels(&classes))
+                .or_else(|| label_names(compiler, graph, label))
+                .filter(|classes| classes.len() == count);
             let classes = classes.unwrap_or_else(|| (0..count as i64).map(Class::BigInt).collect());
             let scores = if scores.len() == 2 { vec![scores[1]] } else { scores };
             Ok(Scores { scores, classes })

@@ -75,7 +75,9 @@ impl Compiler {
             "Where" => self.choose(node)?,
             "Clip" => self.clip(attributes)?,
             "MatMul" | "Gemm" => self.weighted(attributes)?,
-            "Softmax" | "ReduceSum" | "ReduceMax" | "ReduceL1" | "ReduceL2" | "ReduceMean" | "ReduceSumSquare" => self.reduce(attributes)?,
+            "Softmax" | "ReduceSum" | "ReduceMax" | "ReduceL1" | "ReduceL2" | "ReduceMean" | "ReduceSumSquare" => {
+                self.reduce(attributes)?
+            }
             "ArgMax" => {
                 let (inputs, _, rank) = self.numbers(node, 0)?;
                 let ids = self.arena.together(Together::Joint { what: Joint::ArgMax, inputs });
@@ -200,7 +202,13 @@ impl Compiler {
         let gemm = node.op_type == "Gemm";
         let flag = |name: &str| gemm && attributes.int(name).unwrap_or(0) != 0;
         let (inputs, outputs) = match *weights.dims.as_slice() {
-            [inputs, outputs] => if flag("transB") { (outputs, inputs) } else { (inputs, outputs) },
+            [inputs, outputs] => {
+                if flag("transB") {
+                    (outputs, inputs)
+                } else {
+                    (inputs, outputs)
+                }
+            }
             [inputs] => (inputs, 1),
             _ => return Err(fault(node, "its weights must be a matrix")),
         };
@@ -238,9 +246,8 @@ impl Compiler {
         }
         let count = inputs.len() as f64;
         let each = |compiler: &mut Self, ids: &[Id], what: Unary| ids.iter().map(|id| compiler.arena.apply(what, *id, false)).collect();
-        let squares = |compiler: &mut Self| -> Vec<Id> {
-            inputs.iter().map(|id| compiler.arena.combine(Binary::Mul, *id, *id, false)).collect()
-        };
+        let squares =
+            |compiler: &mut Self| -> Vec<Id> { inputs.iter().map(|id| compiler.arena.combine(Binary::Mul, *id, *id, false)).collect() };
         let sum = |compiler: &mut Self, inputs: Vec<Id>| compiler.arena.together(Together::Joint { what: Joint::Sum, inputs });
         let ids = match node.op_type.as_str() {
             "Softmax" => return Ok(numbers(self.arena.together(Together::Joint { what: Joint::Softmax, inputs }), elem, rank)),
@@ -291,7 +298,7 @@ impl Compiler {
             out.push(match (column, to) {
                 (text @ Scalar::Text(_), Elem::Text) => text,
                 (Scalar::Number(id), Elem::Text) if from == Elem::Int => Scalar::Text(super::value::Text::Whole(id)),
-                (Scalar::Number(id), Elem::Float) => Scalar::Number(self.to_float(id, from)),
+                (Scalar::Number(id), Elem::Float) => Scalar::Number(self.rounded(id, from)),
                 (Scalar::Number(id), Elem::Int) if matches!(from, Elem::Float | Elem::Double) => {
                     Scalar::Number(self.arena.apply(Unary::Truncate, id, false))
                 }

@@ -49,8 +49,11 @@ impl Compiler {
         let mut elem = None;
         for place in 0..node.input.len() {
             let (columns, own, rank) = self.rows(node, place)?;
-            if !(axis == 1 && rank >= 2 || axis == -1 && rank == 2) {
-                return Err(fault(node, format!("axis {axis} of a tensor with {rank} dimensions cannot be compiled; axis 1 of a table can")));
+            if !(axis == 1 && rank >= 2 || axis == -1 && (rank == 2 || rank == 3)) {
+                return Err(fault(
+                    node,
+                    format!("axis {axis} of a tensor with {rank} dimensions cannot be compiled; axis 1 of a table can"),
+                ));
             }
             if elem.is_some_and(|elem| elem != own) {
                 return Err(fault(node, "its inputs are of several types"));
@@ -89,14 +92,18 @@ impl Compiler {
         let wide = columns.len();
         let axes = || {
             let given = attributes.ints("axes");
-            if given.is_empty() && Self::has(node, 1) { self.fixed(node, 1).map(|axes| axes.whole().unwrap_or_default()) } else { Ok(given.to_vec()) }
+            if given.is_empty() && Self::has(node, 1) {
+                self.fixed(node, 1).map(|axes| axes.whole().unwrap_or_default())
+            } else {
+                Ok(given.to_vec())
+            }
         };
         let rank = match node.op_type.as_str() {
             "Flatten" if matches!(attributes.int("axis"), None | Some(1)) => 2,
             "Flatten" => return Err(fault(node, "only axis 1 can be compiled")),
             "Squeeze" => {
                 let axes = axes()?;
-                if axes.iter().any(|axis| *axis == 0) || (wide != 1 && rank == 2) {
+                if axes.contains(&0) || (wide != 1 && rank == 2) {
                     return Err(fault(node, "only a single column can be squeezed"));
                 }
                 rank.saturating_sub(axes.len().max(1)).max(1)

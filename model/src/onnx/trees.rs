@@ -178,7 +178,8 @@ fn classic(attributes: Attributes<'_>, leaves: &str) -> Result<Source> {
     }
     let mut own: HashMap<usize, Vec<(u32, f64)>> = HashMap::new();
     for (((tree, id), target), weight) in list("treeids").iter().zip(list("nodeids")).zip(list("ids")).zip(weights) {
-        let place = places.get(&(*tree, *id)).ok_or_else(|| fault(node, format!("node {id} of tree {tree} has a weight and is not there")))?;
+        let place =
+            places.get(&(*tree, *id)).ok_or_else(|| fault(node, format!("node {id} of tree {tree} has a weight and is not there")))?;
         let target = u32::try_from(*target).map_err(|_| fault(node, "a weight's class or target is negative"))?;
         own.entry(*place).or_default().push((target, weight));
     }

@@ -31,16 +31,44 @@ impl From<f64> for Bits {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Expr {
-    Number { column: u32, round: bool },
+    Number {
+        column: u32,
+        round: bool,
+    },
     Constant(Bits),
     /// A text column's value of each category.
-    Texts { column: u32, values: Rc<Vec<(String, Bits)>>, default: Bits },
-    Lookup { input: Id, pairs: Rc<Vec<(Bits, Bits)>>, nan: Bits, default: Bits },
-    Apply { what: Unary, input: Id, round: bool },
-    Combine { what: Binary, left: Id, right: Id, round: bool },
-    Choose { condition: Id, yes: Id, no: Id },
+    Texts {
+        column: u32,
+        values: Rc<Vec<(String, Bits)>>,
+        default: Bits,
+    },
+    Lookup {
+        input: Id,
+        pairs: Rc<Vec<(Bits, Bits)>>,
+        nan: Bits,
+        default: Bits,
+    },
+    Apply {
+        what: Unary,
+        input: Id,
+        round: bool,
+    },
+    Combine {
+        what: Binary,
+        left: Id,
+        right: Id,
+        round: bool,
+    },
+    Choose {
+        condition: Id,
+        yes: Id,
+        no: Id,
+    },
     /// One output of a joint operation.
-    Part { joint: u32, output: u32 },
+    Part {
+        joint: u32,
+        output: u32,
+    },
 }
 
 /// What gives several values at once.
@@ -72,7 +100,11 @@ impl Together {
 pub(super) enum Text {
     Column(u32),
     /// Another text for each category of a column.
-    Mapped { column: u32, pairs: Rc<Vec<(String, String)>>, default: String },
+    Mapped {
+        column: u32,
+        pairs: Rc<Vec<(String, String)>>,
+        default: String,
+    },
     /// A whole number, spelled out.
     Whole(Id),
     Constant(String),
@@ -184,7 +216,13 @@ impl Arena {
 
     pub(super) fn choose(&mut self, condition: Id, yes: Id, no: Id) -> Id {
         match self.value(condition) {
-            Some(condition) => if condition != 0.0 { yes } else { no },
+            Some(condition) => {
+                if condition != 0.0 {
+                    yes
+                } else {
+                    no
+                }
+            }
             None if yes == no => yes,
             None => self.add(Expr::Choose { condition, yes, no }),
         }

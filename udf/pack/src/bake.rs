@@ -40,9 +40,9 @@ fn snapshot(guest: &[u8], signature: &str, program: &[u8]) -> Result<Vec<u8>, Pa
     let mut store = Store::new(&engine, ());
     let instance = linker.instantiate(&mut store, &module).map_err(wrong)?;
     let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| wrong("it exports no memory"))?;
-    let room = instance.get_typed_func::<(u32, u32), u32>(&mut store, "tamis_bake_room").map_err(|_| {
-        wrong("it has a model inside already, or none of this version's exports; the generic guest is needed")
-    })?;
+    let room = instance
+        .get_typed_func::<(u32, u32), u32>(&mut store, "tamis_bake_room")
+        .map_err(|_| wrong("it has a model inside already, or none of this version's exports; the generic guest is needed"))?;
     let bake = instance.get_typed_func::<(), u64>(&mut store, "tamis_bake").map_err(wrong)?;
     let sizes = (signature.len() as u32, program.len() as u32);
     let at = room.call(&mut store, sizes).map_err(wrong)? as usize;

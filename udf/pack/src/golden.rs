@@ -1,7 +1,7 @@
 //! Golden rows: read from CSV, put to the packed module in the sandbox, compared with what the trainer got.
 
 use tamis_frame::signature::{Column, Policy};
-use tamis_frame::{ColumnRef, Data, RESULT, REJECTED, Reply, Signature, Type, Values as Given, encode_into, encoded_len};
+use tamis_frame::{ColumnRef, Data, REJECTED, RESULT, Reply, Signature, Type, Values as Given, encode_into, encoded_len};
 use tamis_model::Cells;
 use wasmtime::{Engine, Linker, Module, Store};
 
@@ -67,11 +67,15 @@ impl Golden {
         }
         let mut golden = Self {
             names: signature.columns.iter().map(|column| column.name.clone()).collect(),
-            columns: signature.columns.iter().map(|column| match column.ty {
-                Type::Float => Values::Float(Vec::new()),
-                Type::BigInt | Type::Bit => Values::BigInt(Vec::new()),
-                Type::Text => Values::Text(vec![0], Vec::new()),
-            }).collect(),
+            columns: signature
+                .columns
+                .iter()
+                .map(|column| match column.ty {
+                    Type::Float => Values::Float(Vec::new()),
+                    Type::BigInt | Type::Bit => Values::BigInt(Vec::new()),
+                    Type::Text => Values::Text(vec![0], Vec::new()),
+                })
+                .collect(),
             expected: vec![Vec::new(); scores.len()],
             rows: 0,
         };
@@ -144,11 +148,14 @@ impl Golden {
             let (reply_at, size) = ((reply >> 32) as usize, (reply & 0xFFFF_FFFF) as usize);
             let bytes = memory.data(&store).get(reply_at..reply_at + size).unwrap_or_default();
             // Copied so that it is aligned.
-            let words: Vec<u64> = bytes.chunks(8).map(|chunk| {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                u64::from_ne_bytes(word)
-            }).collect();
+            let words: Vec<u64> = bytes
+                .chunks(8)
+                .map(|chunk| {
+                    let mut word = [0; 8];
+                    word[..chunk.len()].copy_from_slice(chunk);
+                    u64::from_ne_bytes(word)
+                })
+                .collect();
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
             worst = worst.max(self.compare(&bytes[..size], start, end, signature)?);
             free.call(&mut store, (at, len)).map_err(guest)?;
@@ -204,19 +211,27 @@ impl Golden {
 
     fn frame(&self, start: usize, end: usize) -> Vec<u8> {
         let rows = end - start;
-        let bits: Vec<Vec<u8>> = self.columns.iter().map(|values| match values {
-            Values::BigInt(values) => bits(values[start..end].iter().map(|value| *value != 0)),
-            Values::Float(values) => bits(values[start..end].iter().map(|value| !value.is_nan())),
-            Values::Text(..) => Vec::new(),
-        }).collect();
-        let columns: Vec<ColumnRef<'_>> = self.columns().zip(&bits).map(|((name, values), bits)| {
-            let (validity, data) = match values {
-                Values::Float(values) => (Some(bits.as_slice()), Data::Float(&values[start..end])),
-                Values::BigInt(values) => (None, Data::BigInt(&values[start..end])),
-                Values::Text(offsets, bytes) => (None, Data::Text { offsets: &offsets[start..=end], bytes }),
-            };
-            ColumnRef { name, validity, data }
-        }).collect();
+        let bits: Vec<Vec<u8>> = self
+            .columns
+            .iter()
+            .map(|values| match values {
+                Values::BigInt(values) => bits(values[start..end].iter().map(|value| *value != 0)),
+                Values::Float(values) => bits(values[start..end].iter().map(|value| !value.is_nan())),
+                Values::Text(..) => Vec::new(),
+            })
+            .collect();
+        let columns: Vec<ColumnRef<'_>> = self
+            .columns()
+            .zip(&bits)
+            .map(|((name, values), bits)| {
+                let (validity, data) = match values {
+                    Values::Float(values) => (Some(bits.as_slice()), Data::Float(&values[start..end])),
+                    Values::BigInt(values) => (None, Data::BigInt(&values[start..end])),
+                    Values::Text(offsets, bytes) => (None, Data::Text { offsets: &offsets[start..=end], bytes }),
+                };
+                ColumnRef { name, validity, data }
+            })
+            .collect();
         let mut frame = vec![0; encoded_len(&columns, rows)];
         encode_into(&columns, rows, &mut frame);
         frame
@@ -250,8 +265,13 @@ fn push(values: &mut Values, column: &mut Column, cell: &str) -> Result<(), Stri
         }
         Values::BigInt(values) => {
             let text = cell.trim();
-            let number = text.parse::<i64>().ok().or_else(|| text.parse::<f64>().ok().filter(|number| number.fract() == 0.0).map(|number| number as i64));
-            let number = number.or_else(|| text.eq_ignore_ascii_case("true").then_some(1)).or_else(|| text.eq_ignore_ascii_case("false").then_some(0));
+            let number = text
+                .parse::<i64>()
+                .ok()
+                .or_else(|| text.parse::<f64>().ok().filter(|number| number.fract() == 0.0).map(|number| number as i64));
+            let number = number
+                .or_else(|| text.eq_ignore_ascii_case("true").then_some(1))
+                .or_else(|| text.eq_ignore_ascii_case("false").then_some(0));
             values.push(number.ok_or_else(|| format!("'{cell}' is not a whole number"))?);
         }
         Values::Text(offsets, bytes) => {
