@@ -11,7 +11,14 @@ fn main() -> io::Result<()> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| here.join("../target"), PathBuf::from);
     let function = out.join("function");
     fs::create_dir_all(&function)?;
-    for (from, to) in [("tamis_udf.wasm", "tamis_udf.wasm"), ("web/tamis_udf.js", "tamis_udf.js")] {
+    for (from, to) in [
+        ("guest.wasm", "guest.wasm"),
+        ("tamis_udf.wasm", "tamis_udf.wasm"),
+        ("web/tamis_udf.js", "tamis_udf.js"),
+        ("web/tamis_udf.d.ts", "tamis_udf.d.ts"),
+        ("nodejs/tamis_udf.js", "tamis_udf.node.js"),
+        ("nodejs/tamis_udf.d.ts", "tamis_udf.node.d.ts"),
+    ] {
         let from = target.join("udf").join(from);
         println!("cargo::rerun-if-changed={}", from.display());
         let bytes = if from.is_file() { fs::read(&from)? } else { Vec::new() };

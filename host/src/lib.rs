@@ -14,6 +14,7 @@
 //! - [`serve`]: the HTTP doors: ingest, live page, metrics, health
 //! - [`pipeline`]: the only place that knows all rooms; it moves batches from one to the next
 //! - [`generate`]: simulates card transactions
+//! - [`export`]: a module in the forms that other places take
 //! - [`cli`]: the commands
 //!
 //! The rooms share [`batch`], [`time`] and [`fault`], and do not import each other.
@@ -21,6 +22,7 @@
 pub mod batch;
 pub mod cli;
 pub mod embedded;
+pub mod export;
 pub mod fault;
 pub mod generate;
 pub mod job;

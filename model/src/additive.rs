@@ -1,22 +1,64 @@
-//! Ensembles of trees that read one column each collapse to one table a column: the feature's line is cut at every
+//! Forests whose trees each read one column collapse to one table a column: the feature's line is cut at every
 //! threshold, and each piece carries the sum of all leaves that a feature on it reaches. Exact in all branch modes,
 //! because the sums are taken by walking the trees themselves with a feature of each piece.
 
-use crate::encoder::{Cells, Encoder};
-use crate::tree::{Branch, Trees};
+use serde::{Deserialize, Serialize};
 
-/// The table of one column.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Steps {
-    /// Where pieces begin, ascending, no NaN: piece `i` holds the features from `breaks[i - 1]` on, below `breaks[i]`.
-    pub breaks: Vec<f32>,
-    /// The sum of each piece, one more than breaks, and behind them the sum of a NaN.
-    pub sums: Vec<f64>,
+use crate::bins::Bins;
+use crate::categories::Categories;
+use crate::cells::Cells;
+use crate::forest::{Aggregate, Forest, Tree};
+use crate::program::{Kind, Register};
+use crate::scorer::CHUNK;
+use crate::shap;
+
+/// What a part's table is asked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Source {
+    /// The place of a text column's category.
+    Place {
+        /// The column.
+        column: u32,
+    },
+    /// A number column.
+    Number {
+        /// The column.
+        column: u32,
+        /// Whether it is rounded to the nearest 32-bit float before.
+        round: bool,
+    },
+    /// A register that was computed before.
+    Register {
+        /// The register.
+        input: Register,
+    },
 }
 
-impl Steps {
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
-        if self.sums.len() != self.breaks.len() + 2 {
+/// One table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What it is asked with.
+    pub source: Source,
+    /// Where pieces begin, ascending, no NaN: piece `i` holds what is from `breaks[i - 1]` on, below `breaks[i]`. None for places.
+    pub breaks: Vec<f64>,
+    /// The sum of each piece and behind them the sum of a NaN; or the sum of each place and of an unknown text.
+    pub sums: Vec<f64>,
+    /// The mean of the sums over the background: contributions are measured from it.
+    pub mean: f64,
+}
+
+impl Part {
+    pub(crate) fn register(&self) -> Option<Register> {
+        if let Source::Register { input } = self.source { Some(input) } else { None }
+    }
+
+    pub(crate) fn check(&self, columns: &[Kind]) -> Result<(), &'static str> {
+        let sums = match (self.source, self.source_kind(columns)) {
+            (Source::Place { .. }, Some(Kind::Text { categories })) if self.breaks.is_empty() => categories.len() + 1,
+            (Source::Number { .. }, Some(Kind::Float | Kind::BigInt)) | (Source::Register { .. }, None) => self.breaks.len() + 2,
+            _ => return Err("a table reads a column that is not there"),
+        };
+        if self.sums.len() != sums {
             return Err("a table has another number of sums than pieces");
         }
         if !self.sums.iter().all(|sum| sum.is_finite()) {
@@ -28,233 +70,192 @@ impl Steps {
         Ok(())
     }
 
-    /// The sum for a feature: the plain way, for tables that are made once.
-    pub fn at(&self, feature: f32) -> f64 {
-        if feature.is_nan() {
-            return self.sums[self.breaks.len() + 1];
+    fn source_kind<'a>(&self, columns: &'a [Kind]) -> Option<&'a Kind> {
+        match self.source {
+            Source::Place { column } | Source::Number { column, .. } => columns.get(column as usize),
+            Source::Register { .. } => None,
         }
-        self.sums[self.breaks.partition_point(|at| *at <= feature)]
+    }
+
+    /// The sum for a feature: the plain way, for tables that are made once.
+    pub fn at(&self, feature: f64) -> f64 {
+        match self.source {
+            Source::Place { .. } => self.sums[(feature as usize).min(self.sums.len() - 1)],
+            _ if feature.is_nan() => self.sums[self.breaks.len() + 1],
+            _ => self.sums[self.breaks.partition_point(|at| *at <= feature)],
+        }
     }
 }
 
-/// One table a column, when every tree reads at most one column.
-pub(crate) fn collapse(trees: &Trees, columns: usize) -> Option<(f64, Vec<Steps>)> {
-    let mut base = 0.0;
-    let mut own: Vec<Vec<Branch>> = vec![Vec::new(); columns];
-    for root in &trees.roots {
-        match trees.columns_of(*root).as_slice() {
-            [] => base += trees.walk(*root, |_| f32::NAN),
-            [column] => own[*column as usize].push(*root),
+/// What a feature of a forest is.
+#[derive(Debug, Clone)]
+pub enum Feature<'a> {
+    /// A number column.
+    Number {
+        /// The column.
+        column: u32,
+        /// Whether it is rounded to the nearest 32-bit float.
+        round: bool,
+    },
+    /// A value for each place of a text column.
+    Table {
+        /// The column.
+        column: u32,
+        /// One value a category and one for the unknown ones.
+        values: &'a [f64],
+    },
+    /// Anything else: a register.
+    Register(Register),
+}
+
+impl Feature<'_> {
+    fn source(&self) -> Source {
+        match self {
+            Self::Number { column, round } => Source::Number { column: *column, round: *round },
+            Self::Table { column, .. } => Source::Place { column: *column },
+            Self::Register(input) => Source::Register { input: *input },
+        }
+    }
+}
+
+/// The base and tables of one target, when every tree reads one source at most.
+pub fn collapse(forest: &Forest, features: &[Feature<'_>], target: u32) -> Option<(f64, Vec<Part>)> {
+    if !matches!(forest.aggregate, Aggregate::Sum | Aggregate::Average) {
+        return None;
+    }
+    let mut base = forest.base[target as usize];
+    let share = if forest.aggregate == Aggregate::Average { 1.0 / forest.trees.len() as f64 } else { 1.0 };
+    let mut groups: std::collections::BTreeMap<Source, Vec<(&Tree, usize)>> = std::collections::BTreeMap::new();
+    for tree in &forest.trees {
+        let mut sources: Vec<Source> =
+            forest.nodes_of(tree).iter().map(|place| features[forest.nodes[*place as usize].feature as usize].source()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let slot = tree.targets.iter().position(|of| *of == target);
+        match (sources.as_slice(), slot) {
+            ([], Some(slot)) => base += forest.weights(tree, forest.walk(tree, |_| f64::NAN))[slot] * share,
+            ([source], Some(slot)) => groups.entry(*source).or_default().push((tree, slot)),
+            ([] | [_], None) => {}
             _ => return None,
         }
     }
-    Some((base, own.iter().map(|roots| steps(trees, roots)).collect()))
+    let covers = shap::covers(forest);
+    let part = |(source, trees): (&Source, &Vec<(&Tree, usize)>)| {
+        let mut part = part(forest, features, *source, trees, share);
+        part.mean = trees.iter().map(|(tree, slot)| shap::expected(forest, &covers, tree, *slot) * share).sum();
+        part
+    };
+    Some((base, groups.iter().map(part).collect()))
 }
 
-fn steps(trees: &Trees, roots: &[Branch]) -> Steps {
-    // x <= t is x < the next float, so that "below t" and "below the next" tell all six comparisons apart.
-    let thresholds = roots.iter().flat_map(|root| trees.thresholds_of(*root));
-    let mut breaks: Vec<f32> = thresholds.flat_map(|at| [at, at.next_up()]).filter(|at| !at.is_nan() && *at > f32::NEG_INFINITY).collect();
-    for at in &mut breaks {
-        *at += 0.0; // -0 and 0 compare equal
+fn part(forest: &Forest, features: &[Feature<'_>], source: Source, trees: &[(&Tree, usize)], share: f64) -> Part {
+    let sum = |value: &dyn Fn(usize) -> f64| {
+        let leaves = trees.iter().map(|(tree, slot)| forest.weights(tree, forest.walk(tree, value))[*slot] * share);
+        leaves.fold(0.0, |sum, leaf| sum + leaf)
+    };
+    if let Source::Place { .. } = source {
+        let places = features.iter().map(|feature| if let Feature::Table { values, .. } = feature { values.len() } else { 0 });
+        let of = |feature: &Feature<'_>| feature.source() == source;
+        let places = features.iter().zip(places).filter(|(feature, _)| of(feature)).map(|(_, places)| places).max().unwrap_or(1);
+        let value = |feature: usize, place: usize| match &features[feature] {
+            Feature::Table { values, .. } => values.get(place).copied().unwrap_or(f64::NAN),
+            _ => f64::NAN,
+        };
+        let sums = (0..places).map(|place| sum(&|feature| value(feature, place))).collect();
+        return Part { source, breaks: Vec::new(), sums, mean: 0.0 };
     }
-    breaks.sort_by(f32::total_cmp);
+    let nodes = trees.iter().flat_map(|(tree, _)| forest.nodes_of(tree));
+    let mut breaks: Vec<f64> = nodes.flat_map(|place| forest.nodes[place as usize].breaks()).collect();
+    breaks.sort_by(f64::total_cmp);
     breaks.dedup();
-    let sum = |feature: f32| roots.iter().map(|root| trees.walk(*root, |_| feature)).fold(0.0, |sum, leaf| sum + leaf);
-    let mut table = Steps { breaks: Vec::new(), sums: vec![sum(f32::NEG_INFINITY)] };
+    let mut part = Part { source, breaks: Vec::new(), sums: vec![sum(&|_| f64::NEG_INFINITY)], mean: 0.0 };
     for at in breaks {
-        let value: f64 = sum(at);
-        if table.sums.last().is_none_or(|last| last.to_bits() != value.to_bits()) {
-            table.breaks.push(at);
-            table.sums.push(value);
+        let value = sum(&|_| at);
+        if part.sums.last().is_none_or(|last| last.to_bits() != value.to_bits()) {
+            part.breaks.push(at);
+            part.sums.push(value);
         }
     }
-    table.sums.push(sum(f32::NAN));
-    table
+    part.sums.push(sum(&|_| f64::NAN));
+    part
 }
 
-/// A column's table, laid out for fast lookup. Made from its [`Steps`] when a scorer is made.
+/// A part's table, laid out for fast lookup.
 #[derive(Debug, Clone)]
 pub(crate) enum Lookup {
-    /// The column says nothing.
+    /// It says the same of everything.
     Constant(f64),
     /// By the place of a text among the categories; the last is the unknown one's.
-    Category(Vec<f64>),
+    Place { column: usize, sums: Vec<f64> },
     /// By an integer from `low` on; what is outside takes the first or last.
-    Direct { low: i64, sums: Vec<f64> },
-    /// By a grid that tells which breaks are near.
-    Grid(Grid),
+    Direct { column: usize, low: i64, sums: Vec<f64> },
+    /// By the bins of a number column.
+    Column { column: usize, round: bool, bins: Bins, sums: Vec<f64> },
+    /// By the bins of a register.
+    Register { input: usize, bins: Bins, sums: Vec<f64> },
 }
 
 /// Integers this far from 0 are exact as 32-bit floats.
-const EXACT: f32 = 16_777_216.0;
-const MAX_DIRECT: f32 = 4096.0;
+const EXACT: f64 = 16_777_216.0;
+const MAX_DIRECT: f64 = 4096.0;
 
 impl Lookup {
-    pub(crate) fn new(steps: &Steps, encoder: &Encoder) -> Self {
-        if let Encoder::Text { values, .. } = encoder {
-            return Self::Category(values.iter().map(|value| steps.at(*value)).collect());
+    pub(crate) fn new(part: &Part, columns: &[Kind]) -> Self {
+        let same = part.sums.iter().all(|sum| sum.to_bits() == part.sums[0].to_bits());
+        if same {
+            return Self::Constant(part.sums[0]);
         }
-        let (Some(first), Some(last)) = (steps.breaks.first(), steps.breaks.last()) else {
-            let nan = steps.sums.get(1) == steps.sums.first();
-            return if nan || matches!(encoder, Encoder::BigInt) { Self::Constant(steps.sums[0]) } else { Self::Grid(Grid::new(steps)) };
-        };
-        if matches!(encoder, Encoder::BigInt) && *first >= -EXACT && *last <= EXACT && last - first <= MAX_DIRECT {
-            let (low, high) = (first.floor() as i64 - 1, last.ceil() as i64 + 1);
-            return Self::Direct { low, sums: (low..=high).map(|value| steps.at(value as f32)).collect() };
+        let sums = part.sums.clone();
+        match part.source {
+            Source::Place { column } => Self::Place { column: column as usize, sums },
+            Source::Register { input } => Self::Register { input: input as usize, bins: Bins::new(part.breaks.clone()), sums },
+            Source::Number { column, round } => {
+                let integers = columns.get(column as usize) == Some(&Kind::BigInt);
+                if let (true, Some(first), Some(last)) = (integers, part.breaks.first(), part.breaks.last())
+                    && *first >= -EXACT
+                    && *last <= EXACT
+                    && last - first <= MAX_DIRECT
+                {
+                    let (low, high) = (first.floor() as i64 - 1, last.ceil() as i64 + 1);
+                    let sums = (low..=high).map(|value| part.at(value as f64)).collect();
+                    return Self::Direct { column: column as usize, low, sums };
+                }
+                Self::Column { column: column as usize, round, bins: Bins::new(part.breaks.clone()), sums }
+            }
         }
-        Self::Grid(Grid::new(steps))
     }
 
-    /// Adds the column's share to each row's sum, from row `start` on.
-    pub(crate) fn add(&self, encoder: &Encoder, cells: Cells<'_>, start: usize, sums: &mut [f64]) {
-        match (self, cells) {
-            (Self::Constant(share), _) => sums.iter_mut().for_each(|sum| *sum += share),
-            (Self::Category(shares), Cells::Text { offsets, bytes }) => {
-                let Encoder::Text { categories, .. } = encoder else { return };
+    /// Adds the part's share to each row's sum, from row `start` on. `done` holds the registers of these rows.
+    pub(crate) fn add(&self, columns: &[Cells<'_>], categories: &[Option<Categories>], done: &[f64], start: usize, sums: &mut [f64]) {
+        match self {
+            Self::Constant(share) => sums.iter_mut().for_each(|sum| *sum += share),
+            Self::Place { column, sums: shares } => {
+                let (Cells::Text { offsets, bytes }, Some(categories)) = (columns[*column], &categories[*column]) else { return };
                 let spans = offsets[start..].iter().zip(&offsets[start + 1..]);
                 for (sum, (from, to)) in sums.iter_mut().zip(spans) {
                     *sum += shares[categories.find(bytes, *from as usize, *to as usize)];
                 }
             }
-            (Self::Direct { low, sums: shares }, Cells::BigInt(values)) => {
+            Self::Direct { column, low, sums: shares } => {
+                let Cells::BigInt(values) = columns[*column] else { return };
                 let high = low + (shares.len() as i64 - 1);
                 for (sum, value) in sums.iter_mut().zip(&values[start..]) {
                     *sum += shares[((*value).clamp(*low, high) - low) as usize];
                 }
             }
-            (Self::Grid(grid), Cells::Float(values)) => grid.add(values[start..].iter().map(|value| *value as f32), sums),
-            (Self::Grid(grid), Cells::BigInt(values)) => grid.add(values[start..].iter().map(|value| *value as f32), sums),
-            _ => {}
+            Self::Column { column, round, bins, sums: shares } => match (columns[*column], round) {
+                (Cells::Float(values), true) => add(bins, shares, values[start..].iter().map(|value| f64::from(*value as f32)), sums),
+                (Cells::Float(values), false) => add(bins, shares, values[start..].iter().copied(), sums),
+                (Cells::BigInt(values), true) => add(bins, shares, values[start..].iter().map(|value| f64::from(*value as f32)), sums),
+                (Cells::BigInt(values), false) => add(bins, shares, values[start..].iter().map(|value| *value as f64), sums),
+                (Cells::Text { .. }, _) => {}
+            },
+            Self::Register { input, bins, sums: shares } => add(bins, shares, done[input * CHUNK..].iter().copied(), sums),
         }
     }
 }
 
-/// Buckets of equal width over the breaks. A bucket's number never falls when the feature rises, whatever is rounded,
-/// so that only the breaks of the feature's own bucket need a comparison.
-#[derive(Debug, Clone)]
-pub(crate) struct Grid {
-    low: f32,
-    scale: f32,
-    /// Breaks before each bucket.
-    before: Vec<u32>,
-    /// Most breaks in one bucket.
-    most: usize,
-    /// The breaks, and behind them as many NaN as a bucket may ask for.
-    breaks: Vec<f32>,
-    sums: Vec<f64>,
-}
-
-const BUCKETS: usize = 2048;
-
-impl Grid {
-    fn new(steps: &Steps) -> Self {
-        let low = steps.breaks.first().copied().unwrap_or(0.0);
-        let high = steps.breaks.last().copied().unwrap_or(0.0);
-        let scale = BUCKETS as f32 / (high - low);
-        let scale = if scale.is_finite() { scale } else { 0.0 };
-        let mut grid = Self { low, scale, before: vec![0; BUCKETS], most: 0, breaks: steps.breaks.clone(), sums: steps.sums.clone() };
-        let mut counts = vec![0_usize; BUCKETS];
-        for at in &steps.breaks {
-            counts[grid.bucket(*at)] += 1;
-        }
-        let mut before = 0_usize;
-        for (place, count) in grid.before.iter_mut().zip(&counts) {
-            *place = before as u32;
-            before += count;
-        }
-        grid.most = counts.into_iter().max().unwrap_or(0);
-        grid.breaks.resize(steps.breaks.len() + grid.most, f32::NAN);
-        grid
-    }
-
-    #[inline]
-    fn bucket(&self, feature: f32) -> usize {
-        // The cast takes what is below 0, and NaN, to 0, and what is above all integers to the greatest.
-        (((feature - self.low) * self.scale) as u32 as usize).min(BUCKETS - 1)
-    }
-
-    fn add(&self, features: impl Iterator<Item = f32>, sums: &mut [f64]) {
-        match self.most {
-            0 => self.add_up_to::<0>(features, sums),
-            1 => self.add_up_to::<1>(features, sums),
-            2 => self.add_up_to::<2>(features, sums),
-            3 => self.add_up_to::<3>(features, sums),
-            4 => self.add_up_to::<4>(features, sums),
-            _ => self.add_by_search(features, sums),
-        }
-    }
-
-    #[inline]
-    fn add_up_to<const MOST: usize>(&self, features: impl Iterator<Item = f32>, sums: &mut [f64]) {
-        let nan = self.sums.len() - 1;
-        for (sum, feature) in sums.iter_mut().zip(features) {
-            let mut place = self.before[self.bucket(feature)] as usize;
-            for _ in 0..MOST {
-                place += usize::from(feature >= self.breaks[place]);
-            }
-            *sum += self.sums[if feature.is_nan() { nan } else { place }];
-        }
-    }
-
-    fn add_by_search(&self, features: impl Iterator<Item = f32>, sums: &mut [f64]) {
-        let nan = self.sums.len() - 1;
-        for (sum, feature) in sums.iter_mut().zip(features) {
-            let start = self.before[self.bucket(feature)] as usize;
-            let near = &self.breaks[start..start + self.most];
-            let place = start + near.partition_point(|at| *at <= feature);
-            *sum += self.sums[if feature.is_nan() { nan } else { place }];
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::Scorer;
-    use crate::tree::random::{feature, trees};
-
-    /// The sum of all trees, tree by tree and column by column, as the tables must give it.
-    fn walked(trees: &Trees, features: &[f32]) -> f64 {
-        let mut sum = 0.0;
-        for column in 0..features.len() as u32 {
-            let own = trees.roots.iter().filter(|root| trees.columns_of(**root) == [column]);
-            sum += own.map(|root| trees.walk(*root, |place| features[place])).fold(0.0, |sum, leaf| sum + leaf);
-        }
-        sum
-    }
-
-    proptest! {
-        #[test]
-        fn tables_give_the_bits_of_the_trees(trees in trees(2, true), rows in prop::collection::vec((feature(), any::<i64>(), -5_i64..5), 1..40)) {
-            let scorer = Scorer::new(vec![Encoder::Float, Encoder::BigInt], 0.0, trees.clone()).unwrap();
-            prop_assert!(scorer.tables().is_some());
-            let floats: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
-            for integers in [rows.iter().map(|row| row.1).collect::<Vec<_>>(), rows.iter().map(|row| row.2).collect()] {
-                let mut scores = vec![0.0; rows.len()];
-                scorer.score(&[Cells::Float(&floats), Cells::BigInt(&integers)], &mut scores).unwrap();
-                for (row, score) in scores.iter().enumerate() {
-                    let sum = walked(&trees, &[floats[row] as f32, integers[row] as f32]);
-                    prop_assert_eq!(score.to_bits(), (1.0 / (1.0 + libm::exp(-sum))).to_bits(), "row {}", row);
-                }
-            }
-        }
-
-        #[test]
-        fn a_grid_finds_what_a_plain_search_finds(mut breaks in prop::collection::vec(feature(), 0..200), features in prop::collection::vec(feature(), 1..100)) {
-            breaks.retain(|at| !at.is_nan());
-            breaks.iter_mut().for_each(|at| *at += 0.0);
-            breaks.sort_by(f32::total_cmp);
-            breaks.dedup();
-            let steps = Steps { sums: (0..breaks.len() + 2).map(|place| place as f64).collect(), breaks };
-            steps.check().unwrap();
-            let mut sums = vec![0.0; features.len()];
-            Grid::new(&steps).add(features.iter().copied(), &mut sums);
-            for (feature, sum) in features.iter().zip(sums) {
-                prop_assert_eq!(sum, steps.at(*feature), "{}", feature);
-            }
-        }
-    }
+#[inline(always)]
+fn add(bins: &Bins, shares: &[f64], features: impl Iterator<Item = f64>, sums: &mut [f64]) {
+    bins.each(features, sums.iter_mut(), |sum, bin| *sum += shares[bin]);
 }

@@ -1,24 +1,37 @@
-//! The whole model: encoders, a kernel, a link.
+//! Runs a program: column after column, 512 rows at a time, with no memory asked for per row.
 
-use crate::additive::{self, Lookup, Steps};
-use crate::encoder::{Cells, Encoder};
-use crate::tree::Trees;
+use crate::additive::Lookup;
+use crate::categories::Categories;
+use crate::cells::Cells;
+use crate::kernel::Kernel;
+use crate::ops;
+use crate::program::{Kind, Program, Step};
 
-/// Rows that are summed up before the next ones are looked at: their sums stay in the fastest cache.
-const CHUNK: usize = 512;
+/// Rows that go through all steps before the next ones are looked at: their registers stay in the fastest caches.
+pub(crate) const CHUNK: usize = 512;
 
 /// A model, ready to score.
 #[derive(Debug, Clone)]
 pub struct Scorer {
-    pub(crate) encoders: Vec<Encoder>,
-    pub(crate) base: f64,
-    pub(crate) kernel: Kernel,
+    pub(crate) program: Program,
+    /// What each text column's categories are found with.
+    pub(crate) categories: Vec<Option<Categories>>,
+    /// What each step's data are laid out as.
+    prepared: Vec<Prepared>,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Kernel {
-    Additive { steps: Vec<Steps>, lookups: Vec<Lookup> },
-    Trees(Trees),
+enum Prepared {
+    Nothing,
+    Additive(Vec<Lookup>),
+    Trees(Kernel),
+}
+
+/// Memory that scoring works in. Kept between calls, it is asked for once.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    pub(crate) registers: Vec<f64>,
+    bins: Vec<u32>,
 }
 
 /// Why parts do not make a model.
@@ -37,12 +50,12 @@ pub enum ScoreError {
         /// What was given.
         given: usize,
     },
-    /// A column of another kind than its encoder reads.
+    /// A column of another kind than the model reads.
     #[error("column {column} of the model reads {expected}")]
     Kind {
         /// The place of the column.
         column: usize,
-        /// What its encoder reads.
+        /// What the model reads.
         expected: &'static str,
     },
     /// A column of another length than the scores.
@@ -55,94 +68,75 @@ pub enum ScoreError {
         /// The number of rows.
         given: usize,
     },
+    /// The model has no head that could be explained.
+    #[error("the model's results cannot be told column by column")]
+    Unexplained,
 }
 
 impl Scorer {
-    /// A scorer of a binary classifier: `encoders`, one a column, then `trees` over their features, then `base`
-    /// (log-odds). Ensembles whose trees read one column each become tables.
+    /// Checks a program and lays its data out.
     ///
     /// # Errors
-    /// When a place in the trees is out of range or leads backwards, or a weight is not finite.
-    pub fn new(encoders: Vec<Encoder>, base: f64, trees: Trees) -> Result<Self, ModelError> {
-        trees.check(encoders.len()).map_err(ModelError)?;
-        if !base.is_finite() {
-            return Err(ModelError("its base is not finite"));
-        }
-        match additive::collapse(&trees, encoders.len()) {
-            Some((rest, steps)) => Self::additive(encoders, base + rest, steps),
-            None => Ok(Self { encoders, base, kernel: Kernel::Trees(trees) }),
-        }
+    /// [`ModelError`] when its parts do not fit together.
+    pub fn new(program: Program) -> Result<Self, ModelError> {
+        program.check().map_err(ModelError)?;
+        let categories = program.columns.iter().map(|kind| match kind {
+            Kind::Text { categories } => Some(Categories::new(categories.clone())),
+            Kind::Float | Kind::BigInt => None,
+        });
+        let prepared = program.steps.iter().map(|step| {
+            Ok(match step {
+                Step::Additive { parts, .. } => Prepared::Additive(parts.iter().map(|part| Lookup::new(part, &program.columns)).collect()),
+                Step::Trees { forest, inputs, .. } => Prepared::Trees(Kernel::new(forest, inputs.len()).ok_or("the trees are too large")?),
+                _ => Prepared::Nothing,
+            })
+        });
+        let prepared = prepared.collect::<Result<_, _>>().map_err(ModelError)?;
+        Ok(Self { categories: categories.collect(), prepared, program })
     }
 
-    pub(crate) fn additive(encoders: Vec<Encoder>, base: f64, steps: Vec<Steps>) -> Result<Self, ModelError> {
-        if steps.len() != encoders.len() {
-            return Err(ModelError("it has another number of tables than columns"));
-        }
-        for steps in &steps {
-            steps.check().map_err(ModelError)?;
-        }
-        let lookups = steps.iter().zip(&encoders).map(|(steps, encoder)| Lookup::new(steps, encoder)).collect();
-        Ok(Self { encoders, base, kernel: Kernel::Additive { steps, lookups } })
+    /// What it runs.
+    pub fn program(&self) -> &Program {
+        &self.program
     }
 
-    /// What the model reads, column by column.
-    pub fn encoders(&self) -> &[Encoder] {
-        &self.encoders
+    /// How many results it gives a row.
+    pub fn outputs(&self) -> usize {
+        self.program.scores.len()
     }
 
-    /// The log-odds before any column is looked at.
-    pub fn base(&self) -> f64 {
-        self.base
-    }
-
-    /// The table of each column, when the model is a sum of one share a column. What a column adds to the log-odds
-    /// of a row is its table at the row's feature.
-    pub fn tables(&self) -> Option<&[Steps]> {
-        match &self.kernel {
-            Kernel::Additive { steps, .. } => Some(steps),
-            Kernel::Trees(_) => None,
-        }
-    }
-
-    /// Scores the rows: `columns` in the model's order, one score a row into `scores`.
+    /// Scores the rows: `columns` in the model's order; into `scores`, for each output one value a row, output after output.
     ///
     /// # Errors
-    /// When the columns are not the ones that the model reads, or not as long as `scores`.
-    pub fn score(&self, columns: &[Cells<'_>], scores: &mut [f64]) -> Result<(), ScoreError> {
-        self.check(columns, scores.len())?;
-        match &self.kernel {
-            Kernel::Additive { lookups, .. } => {
-                for (chunk, sums) in scores.chunks_mut(CHUNK).enumerate() {
-                    sums.fill(self.base);
-                    for ((lookup, encoder), cells) in lookups.iter().zip(&self.encoders).zip(columns) {
-                        lookup.add(encoder, *cells, chunk * CHUNK, sums);
-                    }
-                    link(sums);
-                }
+    /// When the columns are not the ones that the model reads, or not as long as the scores.
+    pub fn score(&self, columns: &[Cells<'_>], scratch: &mut Scratch, scores: &mut [f64]) -> Result<(), ScoreError> {
+        let rows = scores.len() / self.outputs();
+        self.check(columns, rows)?;
+        let mut start = 0;
+        while start < rows {
+            let count = CHUNK.min(rows - start);
+            self.run(columns, start, count, scratch);
+            for (scores, register) in scores.chunks_exact_mut(rows).zip(&self.program.scores) {
+                scores[start..start + count].copy_from_slice(&scratch.registers[*register as usize * CHUNK..][..count]);
             }
-            Kernel::Trees(trees) => {
-                let mut features = vec![0.0; self.encoders.len() * CHUNK.min(scores.len())];
-                for (chunk, sums) in scores.chunks_mut(CHUNK).enumerate() {
-                    let rows = sums.len();
-                    for (place, (encoder, cells)) in self.encoders.iter().zip(columns).enumerate() {
-                        encoder.encode(*cells, chunk * CHUNK, &mut features[place * rows..(place + 1) * rows]);
-                    }
-                    sums.fill(self.base);
-                    trees.add(&features, sums);
-                    link(sums);
-                }
-            }
+            start += count;
         }
         Ok(())
     }
 
-    fn check(&self, columns: &[Cells<'_>], rows: usize) -> Result<(), ScoreError> {
-        if columns.len() != self.encoders.len() {
-            return Err(ScoreError::Columns { expected: self.encoders.len(), given: columns.len() });
+    pub(crate) fn check(&self, columns: &[Cells<'_>], rows: usize) -> Result<(), ScoreError> {
+        let expected = &self.program.columns;
+        if columns.len() != expected.len() {
+            return Err(ScoreError::Columns { expected: expected.len(), given: columns.len() });
         }
-        for (column, (cells, encoder)) in columns.iter().zip(&self.encoders).enumerate() {
-            if !cells.fits(encoder) {
-                return Err(ScoreError::Kind { column, expected: encoder.reads() });
+        for (column, (cells, kind)) in columns.iter().zip(expected).enumerate() {
+            if !cells.fits(kind) {
+                let expected = match kind {
+                    Kind::Float => "floats",
+                    Kind::BigInt => "integers",
+                    Kind::Text { .. } => "texts",
+                };
+                return Err(ScoreError::Kind { column, expected });
             }
             if cells.rows() != rows {
                 return Err(ScoreError::Rows { column, expected: rows, given: cells.rows() });
@@ -150,51 +144,26 @@ impl Scorer {
         }
         Ok(())
     }
-}
 
-/// Log-odds to scores.
-fn link(sums: &mut [f64]) {
-    for sum in sums {
-        // libm on every target: the platforms' own `exp` differ in the last bit.
-        *sum = 1.0 / (1.0 + libm::exp(-*sum));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::tree::random::{feature, trees};
-
-    #[test]
-    fn columns_of_another_kind_number_or_length_are_errors() {
-        let scorer = Scorer::new(vec![Encoder::Float], 0.0, Trees::default()).unwrap();
-        let mut scores = [0.0; 2];
-        let error = |result: Result<(), ScoreError>| result.unwrap_err().to_string();
-        assert_eq!(error(scorer.score(&[], &mut scores)), "the model reads 1 columns, 0 were given");
-        assert_eq!(error(scorer.score(&[Cells::BigInt(&[1, 2])], &mut scores)), "column 0 of the model reads floats");
-        assert_eq!(error(scorer.score(&[Cells::Float(&[1.0])], &mut scores)), "column 0 has 1 rows, 2 scores are asked for");
-        assert_eq!(scorer.score(&[Cells::Float(&[1.0, 2.0])], &mut scores), Ok(()));
-        assert_eq!(scores, [0.5, 0.5]);
-    }
-
-    proptest! {
-        #[test]
-        fn deep_trees_are_walked_the_same_in_any_batch(trees in trees(2, false), rows in prop::collection::vec((feature(), -5_i64..5), 1..3)) {
-            let scorer = Scorer::new(vec![Encoder::Float, Encoder::BigInt], 0.25, trees.clone()).unwrap();
-            let rows: Vec<(f32, i64)> = rows.into_iter().cycle().take(CHUNK + 7).collect();
-            let floats: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
-            let integers: Vec<i64> = rows.iter().map(|row| row.1).collect();
-            let mut scores = vec![0.0; rows.len()];
-            scorer.score(&[Cells::Float(&floats), Cells::BigInt(&integers)], &mut scores).unwrap();
-            for (row, score) in scores.iter().enumerate() {
-                let mut one = [0.0];
-                scorer.score(&[Cells::Float(&floats[row..=row]), Cells::BigInt(&integers[row..=row])], &mut one).unwrap();
-                prop_assert_eq!(one[0].to_bits(), score.to_bits());
-                let leaves = trees.roots.iter().map(|root| trees.walk(*root, |column| [floats[row] as f32, integers[row] as f32][column]));
-                let sum = leaves.fold(0.25, |sum, leaf| sum + leaf);
-                prop_assert!((score - 1.0 / (1.0 + libm::exp(-sum))).abs() < 1e-12);
+    /// Runs all steps over `rows` rows from `start` on; the registers are planes of [`CHUNK`] rows.
+    pub(crate) fn run(&self, columns: &[Cells<'_>], start: usize, rows: usize, scratch: &mut Scratch) {
+        let Scratch { registers, bins } = scratch;
+        registers.resize(self.program.registers as usize * CHUNK, 0.0);
+        for (step, prepared) in self.program.steps.iter().zip(&self.prepared) {
+            let (out, count) = step.writes();
+            // A step reads only what was written before it.
+            let (done, rest) = registers.split_at_mut(out as usize * CHUNK);
+            let out = &mut rest[..count * CHUNK];
+            match (step, prepared) {
+                (Step::Additive { base, .. }, Prepared::Additive(lookups)) => {
+                    let sums = &mut out[..rows];
+                    sums.fill(*base);
+                    for lookup in lookups {
+                        lookup.add(columns, &self.categories, done, start, sums);
+                    }
+                }
+                (Step::Trees { inputs, forest, .. }, Prepared::Trees(kernel)) => kernel.run(forest, inputs, done, bins, rows, out),
+                _ => ops::run(step, columns, &self.categories, done, start, rows, out),
             }
         }
     }

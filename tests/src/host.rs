@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::golden::target;
+use crate::server::get;
 
 /// The hub that the scoring job reads.
 pub const HUB: &str = "realtimefdhub";
@@ -193,15 +194,4 @@ fn spawn(data: &Path, project: Option<&Path>, environment: &[(String, String)], 
     command.arg("run").args(project).arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data-dir").arg(data);
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.env("RUST_LOG", "warn,tamis=info").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
-}
-
-/// A small GET without a client, so that it can be used anywhere.
-fn get(port: u16, path: &str) -> Option<String> {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    Some(text)
 }

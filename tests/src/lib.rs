@@ -1,9 +1,11 @@
-//! What the tests that cross a room or a process share: the golden vectors, the real program as a
-//! process, and the servers that it talks to.
+//! What the tests that cross a room or a process share: the golden vectors, small guests, the real program and
+//! other servers as processes.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests")]
 
 pub mod cosmos;
 pub mod events;
 pub mod golden;
+pub mod guests;
 pub mod host;
+pub mod server;

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tamis_frame::{ColumnRef, Data, Frame, REJECTED, RESULT, Reply, Values};
-use tamis_tests::golden::{Golden, Guest, built, root, target};
+use tamis_tests::golden::{Golden, Guest, built, call, model, root, target};
 
 const RUN: u32 = 0;
 const SCORE: u32 = 1;
@@ -32,7 +32,7 @@ fn native() -> &'static [f64] {
     SCORES.get_or_init(|| {
         let golden = golden();
         let frame = golden.frame(golden.scores.len());
-        floats(tamis_udf::call(SCORE, frame.bytes()).unwrap().bytes())
+        floats(call(SCORE, frame.bytes()).unwrap().bytes())
     })
 }
 
@@ -62,7 +62,7 @@ fn wasmtime_gives_the_native_bits() {
     let scores = floats(guest.run(SCORE, frame.bytes()).bytes());
     assert_same_bits("wasmtime", &scores);
     let classes = guest.run(RUN, frame.bytes());
-    assert_eq!(classes, tamis_udf::call(RUN, frame.bytes()).unwrap());
+    assert_eq!(classes, call(RUN, frame.bytes()).unwrap());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn one_row_at_a_time_gives_the_same_bits_as_all_at_once() {
                 ColumnRef { name: column.name, validity: None, data }
             })
             .collect();
-        let score = floats(tamis_udf::call(SCORE, tamis_tests::golden::frame(&one, 1).bytes()).unwrap().bytes());
+        let score = floats(call(SCORE, tamis_tests::golden::frame(&one, 1).bytes()).unwrap().bytes());
         assert_eq!(score[0].to_bits(), native()[row].to_bits(), "row {row}");
     }
 }
@@ -95,7 +95,7 @@ fn the_doors_of_all_runners_are_the_same_bytes() {
     let mut guest = Guest::new();
     assert_eq!(guest.export::<u32>("tamis_abi"), tamis_frame::ABI_VERSION);
     let signature = guest.export::<u64>("tamis_signature");
-    assert_eq!(guest.bytes(signature).bytes(), tamis_udf::model::signature_json().as_bytes(), "run ./scripts/build-udf");
+    assert_eq!(guest.bytes(signature).bytes(), model().json.as_bytes(), "run ./scripts/build-udf");
 }
 
 #[test]
@@ -130,12 +130,12 @@ fn check_javascript(runner: &str, answers: &Value) {
     assert_same_bits(runner, &scores);
     assert_eq!(answers["same_by_row"], true);
     let classes: Vec<i64> = answers["classes"].as_array().unwrap().iter().map(|class| class.as_i64().unwrap()).collect();
-    let threshold = tamis_udf::model::model().unwrap().signature.threshold;
+    let threshold = model().signature.threshold;
     assert!(classes.iter().zip(native()).all(|(class, score)| *class == i64::from(*score >= threshold)));
-    let signature: Value = serde_json::from_str(tamis_udf::model::signature_json()).unwrap();
+    let signature: Value = serde_json::from_str(&model().json).unwrap();
     assert_eq!(answers["signature"], signature);
     for (row, answer) in odd_rows().iter().zip(answers["odd"].as_array().unwrap()) {
-        match outcome(tamis_udf::call(SCORE, odd_frame(row).bytes()).unwrap().bytes()) {
+        match outcome(call(SCORE, odd_frame(row).bytes()).unwrap().bytes()) {
             Ok(score) => assert_eq!(bits(&answer["score"]).to_bits(), score.to_bits(), "{row}"),
             Err(reason) => assert_eq!(answer["error"], format!("row 1, {reason}"), "{row}"),
         }
@@ -240,7 +240,7 @@ fn wasmtime_says_of_odd_rows_what_the_native_build_says() {
     let mut said = std::collections::BTreeSet::new();
     for row in odd_rows() {
         let frame = odd_frame(&row);
-        let native = tamis_udf::call(SCORE, frame.bytes()).unwrap();
+        let native = call(SCORE, frame.bytes()).unwrap();
         assert_eq!(guest.run(SCORE, frame.bytes()), native, "{row}");
         said.extend(outcome(native.bytes()).err());
     }
@@ -258,7 +258,7 @@ fn wasmtime_says_of_odd_rows_what_the_native_build_says() {
 
 #[test]
 fn an_unknown_category_has_a_score() {
-    let reply = tamis_udf::call(SCORE, odd_frame(&odd("day_of_week", json!("someday"))).bytes()).unwrap();
+    let reply = call(SCORE, odd_frame(&odd("day_of_week", json!("someday"))).bytes()).unwrap();
     assert!(outcome(reply.bytes()).unwrap() > 0.0);
 }
 
@@ -266,14 +266,14 @@ fn an_unknown_category_has_a_score() {
 fn column_names_match_without_regard_to_case() {
     let row = odd("day_of_week", json!("monday"));
     let upper: Map<String, Value> = row.as_object().unwrap().iter().map(|(name, value)| (name.to_uppercase(), value.clone())).collect();
-    let reply = |row: &Value| tamis_udf::call(SCORE, odd_frame(row).bytes()).unwrap();
+    let reply = |row: &Value| call(SCORE, odd_frame(row).bytes()).unwrap();
     assert_eq!(reply(&row), reply(&Value::Object(upper)));
 }
 
 #[test]
 fn zero_rows_give_zero_scores() {
     let frame = golden().frame(0);
-    assert!(floats(tamis_udf::call(SCORE, frame.bytes()).unwrap().bytes()).is_empty());
+    assert!(floats(call(SCORE, frame.bytes()).unwrap().bytes()).is_empty());
     assert!(floats(Guest::new().run(SCORE, frame.bytes()).bytes()).is_empty());
 }
 
@@ -296,7 +296,7 @@ fn a_rejected_row_leaves_the_others_their_scores() {
             ColumnRef { name: column.name, validity: None, data }
         })
         .collect();
-    let reply = tamis_udf::call(RUN, tamis_tests::golden::frame(&columns, 3).bytes()).unwrap();
+    let reply = call(RUN, tamis_tests::golden::frame(&columns, 3).bytes()).unwrap();
     let Reply::Columns(reply) = Reply::parse(reply.bytes()).unwrap() else { panic!("an error reply") };
     let (result, rejected) = (reply.column(RESULT).unwrap(), reply.column(REJECTED).unwrap());
     assert_eq!([result.is_valid(0), result.is_valid(1), result.is_valid(2)], [true, false, true]);
@@ -315,7 +315,7 @@ fn error(reply: &[u8]) -> String {
 fn a_call_that_cannot_be_understood_is_an_error_reply() {
     let mut guest = Guest::new();
     let frame = golden().frame(2);
-    assert_eq!(error(guest.run(7, frame.bytes()).bytes()), "there is no function number 7; there are 2, from 0: run, score");
+    assert_eq!(error(guest.run(7, frame.bytes()).bytes()), "there is no function number 7; there are 3, from 0: run, score, explain");
     assert!(error(guest.run(SCORE, &frame.bytes()[..100]).bytes()).starts_with("frame is cut off"));
     assert!(error(guest.run(SCORE, &[]).bytes()).starts_with("frame is cut off"));
     assert!(error(guest.run(SCORE, &[0xFF; 64]).bytes()).starts_with("not a frame"));
@@ -343,7 +343,7 @@ proptest! {
         for (index, byte) in changes {
             frame.bytes_mut()[index.index(len)] = byte;
         }
-        let reply = tamis_udf::call(SCORE, frame.bytes()).unwrap();
+        let reply = call(SCORE, frame.bytes()).unwrap();
         prop_assert!(Reply::parse(reply.bytes()).is_ok());
     }
 }

@@ -1,82 +1,93 @@
 //! One call over a frame: the same code behind the raw door and in the native build.
 
-use tamis_frame::{ColumnRef, Data, Frame, REJECTED, RESULT, encode_error, encode_into, encoded_len, limits};
+use tamis_frame::frame::{self, ColumnView, Frame, Values};
+use tamis_frame::signature::{Column, Policy};
+use tamis_frame::{ColumnRef, Data, REJECTED, RESULT, Type, encode_error, encode_into, encoded_len, limits};
+use tamis_model::{Cells, Scratch};
 
+use crate::block::Block;
 use crate::fit::{self, Reasons};
-use crate::model::{Task, model};
+use crate::model::Model;
+use crate::results::Results;
 
-/// Bytes at an address that a frame may start at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    words: Vec<u64>,
-    len: usize,
-}
+/// Columns up to which a frame that fits as it is needs no memory of its own.
+const QUICK: usize = 32;
 
-impl Block {
-    /// Zeroed memory, or nothing when there is none left.
-    pub fn new(len: usize) -> Option<Self> {
-        let words = len.div_ceil(size_of::<u64>()).max(1);
-        let mut block = Self { words: Vec::new(), len };
-        block.words.try_reserve_exact(words).ok()?;
-        block.words.resize(words, 0);
-        Some(block)
-    }
-
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.words)[..self.len]
-    }
-
-    /// The bytes, to be written.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
-    }
-
-    /// A copy of `bytes`.
-    pub fn copy_of(bytes: &[u8]) -> Option<Self> {
-        let mut block = Self::new(bytes.len())?;
-        block.bytes_mut().copy_from_slice(bytes);
-        Some(block)
-    }
+/// Memory that calls work in. Kept between calls, it is asked for once.
+#[derive(Debug, Default)]
+pub struct Memory {
+    pub(crate) scratch: Scratch,
+    pub(crate) scores: Vec<f64>,
 }
 
 /// Runs function number `function` of the signature over the frame and answers a reply frame. A row that does not
 /// fit gets a null and its reason; a call that cannot be understood gets an error reply. `None` when there is no
-/// memory for the answer.
-pub fn call(function: u32, frame: &[u8]) -> Option<Block> {
-    match answer(function, frame) {
+/// memory for the answer. `room` gives the memory that the reply is written to.
+pub fn call(model: &Model, memory: &mut Memory, function: u32, frame: &[u8], room: impl FnMut(usize) -> Option<Block>) -> Option<Block> {
+    match answer(model, memory, function, frame, room) {
         Ok(block) => block,
         Err(message) => Block::copy_of(&encode_error(&message)),
     }
 }
 
-fn answer(function: u32, frame: &[u8]) -> Result<Option<Block>, String> {
-    let model = model()?;
-    let task = Task::of(function).ok_or_else(|| {
+fn answer(
+    model: &Model,
+    memory: &mut Memory,
+    function: u32,
+    bytes: &[u8],
+    room: impl FnMut(usize) -> Option<Block>,
+) -> Result<Option<Block>, String> {
+    let task = model.task(function).ok_or_else(|| {
         let names: Vec<&str> = model.signature.functions.iter().map(|function| function.name.as_str()).collect();
         format!("there is no function number {function}; there are {}, from 0: {}", names.len(), names.join(", "))
     })?;
-    let frame = Frame::parse(frame).map_err(|error| error.to_string())?;
+    let mut cells = [Cells::Float(&[]); QUICK];
+    if let Some((rows, cells)) = quick(model, bytes, &mut cells) {
+        let results = Results::of(model, memory, task, cells, rows)?;
+        return reply(results.data(), rows, &Reasons::default(), room);
+    }
+    let frame = Frame::parse(bytes).map_err(|error| error.to_string())?;
     let (columns, reasons) = fit::fit(&model.signature.columns, &frame);
     let cells: Vec<_> = columns.iter().map(fit::Data::cells).collect();
-    let mut scores = vec![0.0; frame.rows()];
-    model.scorer.score(&cells, &mut scores).map_err(|error| error.to_string())?;
-    match task {
-        Task::Score => reply(Data::Float(&scores), frame.rows(), &reasons),
-        Task::Run => {
-            let classes: Vec<i64> = scores.iter().map(|score| i64::from(*score >= model.signature.threshold)).collect();
-            reply(Data::BigInt(&classes), frame.rows(), &reasons)
+    let results = Results::of(model, memory, task, &cells, frame.rows())?;
+    reply(results.data(), frame.rows(), &reasons, room)
+}
+
+/// The columns of a frame that has them in the signature's order and fits as it is; anything else takes the longer way.
+fn quick<'a, 'c>(model: &'a Model, bytes: &'a [u8], cells: &'c mut [Cells<'a>; QUICK]) -> Option<(usize, &'c [Cells<'a>])> {
+    let block = frame::Block::read(bytes).ok()?;
+    let columns = &model.signature.columns;
+    let cells = cells.get_mut(..columns.len())?;
+    for (place, (column, cells)) in columns.iter().zip(cells.iter_mut()).enumerate() {
+        *cells = as_it_is(column, &block.column(place, &column.name)?)?;
+    }
+    Some((block.rows(), cells))
+}
+
+/// A column's values as they lie in the frame, when every one of them fits without a look at each.
+pub(crate) fn as_it_is<'a>(column: &Column, view: &ColumnView<'a>) -> Option<Cells<'a>> {
+    match (column.ty, view.values) {
+        _ if view.validity.is_some() => None,
+        (Type::Float, Values::Float(values)) => {
+            let fine = match column.missing {
+                Policy::Reject => values.iter().fold(true, |all, value| all & value.is_finite()),
+                Policy::Accept => values.iter().fold(true, |all, value| all & !value.is_infinite()),
+            };
+            fine.then_some(Cells::Float(values))
         }
+        (Type::BigInt, Values::BigInt(values)) => Some(Cells::BigInt(values)),
+        (Type::Text, Values::Text { offsets, bytes }) if column.unknown == Policy::Accept => Some(Cells::Text { offsets, bytes }),
+        _ => None,
     }
 }
 
-fn reply(result: Data<'_>, rows: usize, reasons: &Reasons) -> Result<Option<Block>, String> {
-    let write = |columns: &[ColumnRef<'_>]| {
+fn reply(result: Data<'_>, rows: usize, reasons: &Reasons, mut room: impl FnMut(usize) -> Option<Block>) -> Result<Option<Block>, String> {
+    let mut write = |columns: &[ColumnRef<'_>]| {
         let len = encoded_len(columns, rows);
         if len > limits::MAX_FRAME {
             return Err(format!("the reply would have {len} bytes, at most {} are allowed; send fewer rows", limits::MAX_FRAME));
         }
-        Ok(Block::new(len).map(|mut block| {
+        Ok(room(len).map(|mut block| {
             encode_into(columns, rows, block.bytes_mut());
             block
         }))

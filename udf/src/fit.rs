@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use tamis_frame::conform::{Fitted, conform};
-use tamis_frame::signature::Policy;
 use tamis_frame::{Cell, Column, ColumnView, Frame, Reject, Type, Values};
 use tamis_model::Cells;
+
+use crate::call::as_it_is;
 
 /// A column's values, ready for the scorer.
 #[derive(Debug)]
@@ -68,18 +69,11 @@ impl<'a> Data<'a> {
 
     /// The column as it lies in the frame, when every value of it fits without a look at each.
     fn borrowed(column: &Column, view: &ColumnView<'a>) -> Option<Self> {
-        match (column.ty, view.values) {
-            _ if view.validity.is_some() => None,
-            (Type::Float, Values::Float(values)) => {
-                let finite = values.iter().fold(true, |all, value| all & value.is_finite());
-                finite.then_some(Self::Float(Cow::Borrowed(values)))
-            }
-            (Type::BigInt, Values::BigInt(values)) => Some(Self::BigInt(Cow::Borrowed(values))),
-            (Type::Text, Values::Text { offsets, bytes }) if column.unknown == Policy::Accept => {
-                Some(Self::Text { offsets: Cow::Borrowed(offsets), bytes: Cow::Borrowed(bytes) })
-            }
-            _ => None,
-        }
+        Some(match as_it_is(column, view)? {
+            Cells::Float(values) => Self::Float(Cow::Borrowed(values)),
+            Cells::BigInt(values) => Self::BigInt(Cow::Borrowed(values)),
+            Cells::Text { offsets, bytes } => Self::Text { offsets: Cow::Borrowed(offsets), bytes: Cow::Borrowed(bytes) },
+        })
     }
 }
 

@@ -1,27 +1,34 @@
-//! The model inside: made from the ONNX file by the build step, read once.
+//! The model inside: read once, when it is baked in; a packed module starts with it in place.
 
 use std::sync::OnceLock;
 
-use tamis_frame::Signature;
-use tamis_model::Scorer;
+use tamis_frame::{Column, Signature, Type};
+use tamis_model::{Kind, Scorer};
 
-static SCORER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/scorer.bin"));
-static SIGNATURE: &str = include_str!(concat!(env!("OUT_DIR"), "/signature.json"));
-static MODEL: OnceLock<Result<Model, String>> = OnceLock::new();
+static MODEL: OnceLock<Model> = OnceLock::new();
 
-/// What the function does.
+/// What a function does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// The prediction, 0 or 1.
+    /// The prediction: a class, or a regression's number.
     Run,
     /// The score.
     Score,
+    /// The probabilities of several classes.
+    Probabilities,
+    /// The reasons for the score.
+    Explain,
 }
 
 impl Task {
-    /// The task of the signature's function number `function`.
-    pub fn of(function: u32) -> Option<Self> {
-        [Self::Run, Self::Score].get(function as usize).copied()
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "run" => Self::Run,
+            "score" => Self::Score,
+            "probabilities" => Self::Probabilities,
+            "explain" => Self::Explain,
+            _ => return None,
+        })
     }
 }
 
@@ -32,28 +39,59 @@ pub struct Model {
     pub signature: Signature,
     /// How it scores.
     pub scorer: Scorer,
+    /// The signature's JSON, as it was baked in.
+    pub json: String,
+    tasks: Vec<Task>,
 }
 
 impl Model {
-    fn read(scorer: &[u8], signature: &str) -> Result<Self, String> {
-        let signature = Signature::from_json(signature.as_bytes()).map_err(|error| error.to_string())?;
-        let scorer = Scorer::from_bytes(scorer).map_err(|error| error.to_string())?;
-        if scorer.encoders().len() != signature.columns.len() {
-            return Err("the signature and the model have different numbers of columns".to_owned());
+    /// Reads a signature's JSON and a program's bytes, and checks that they fit together.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn read(json: &str, program: &[u8]) -> Result<Self, String> {
+        let signature = Signature::from_json(json.as_bytes()).map_err(|error| error.to_string())?;
+        let scorer = Scorer::from_bytes(program).map_err(|error| error.to_string())?;
+        let fits = |(kind, column): (&Kind, &Column)| match (kind, column.ty) {
+            (Kind::Float, Type::Float) | (Kind::BigInt, Type::BigInt | Type::Bit) => true,
+            (Kind::Text { categories }, Type::Text) => *categories == column.categories,
+            _ => false,
+        };
+        let kinds = &scorer.program().columns;
+        if kinds.len() != signature.columns.len() || !kinds.iter().zip(&signature.columns).all(fits) {
+            return Err("the signature and the model have different columns".to_owned());
         }
-        Ok(Self { signature, scorer })
+        let outputs = scorer.outputs();
+        if outputs != 1 && outputs != signature.classes.len() {
+            return Err(format!("the model has {outputs} outputs and {} classes", signature.classes.len()));
+        }
+        let tasks = signature.functions.iter().map(|function| {
+            Task::of(&function.name)
+                .ok_or_else(|| format!("the signature has a function '{}', which this guest does not know", function.name))
+        });
+        let tasks = tasks.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { tasks, signature, scorer, json: json.to_owned() })
+    }
+
+    /// The task of the signature's function number `function`.
+    pub fn task(&self, function: u32) -> Option<Task> {
+        self.tasks.get(function as usize).copied()
     }
 }
 
-/// The model. Read at the first call; later calls cost nothing.
+/// The model that was baked in.
 ///
 /// # Errors
-/// When the bytes that were baked in are not a model.
+/// When there is none: the module is the generic guest.
 pub fn model() -> Result<&'static Model, &'static str> {
-    MODEL.get_or_init(|| Model::read(SCORER, SIGNATURE)).as_ref().map_err(String::as_str)
+    MODEL.get().ok_or("this module has no model inside; `tamis pack` makes one that has")
 }
 
-/// The signature's JSON, as it was baked in.
-pub fn signature_json() -> &'static str {
-    SIGNATURE
+/// Bakes a model in.
+///
+/// # Errors
+/// When it cannot be read, or there is one already.
+pub fn bake(json: &str, program: &[u8]) -> Result<(), String> {
+    let model = Model::read(json, program)?;
+    MODEL.set(model).map_err(|_| "there is a model inside already".to_owned())
 }

@@ -9,14 +9,16 @@ use std::cell::RefCell;
 
 use tamis_frame::{ABI_VERSION, encode_error};
 
-use crate::call::{Block, call};
-use crate::model::signature_json;
+use crate::block::Block;
+use crate::call::{Memory, call};
+use crate::model::model;
 
 #[derive(Default)]
 struct Blocks {
     given: Vec<Block>,
     /// The last blocks that came back, for the next ones of their sizes: a host sends frames of like sizes.
     spare: Vec<Block>,
+    memory: Memory,
 }
 
 const SPARE: usize = 2;
@@ -36,17 +38,18 @@ impl Blocks {
         at
     }
 
-    fn take(&mut self, len: usize) -> Option<Block> {
-        let place = self.spare.iter().position(|block| block.bytes().len() == len);
-        place.map(|place| self.spare.swap_remove(place)).or_else(|| {
-            self.spare.clear();
-            Block::new(len)
-        })
-    }
-
     fn place(&self, at: u32, len: u32) -> Option<usize> {
         self.given.iter().position(|block| address(block) == at && block.bytes().len() == len as usize)
     }
+}
+
+/// Memory for `len` bytes: a spare block, or a new one.
+fn take(spare: &mut Vec<Block>, len: usize) -> Option<Block> {
+    let place = spare.iter_mut().position(|block| block.reuse(len));
+    place.map(|place| spare.swap_remove(place)).or_else(|| {
+        spare.clear();
+        Block::new(len)
+    })
 }
 
 fn packed(at: u32, len: usize) -> u64 {
@@ -64,7 +67,7 @@ pub extern "C" fn tamis_abi() -> u32 {
 /// Memory for a frame of `len` bytes, aligned to 8; 0 when there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tamis_alloc(len: u32) -> u32 {
-    BLOCKS.with_borrow_mut(|blocks| blocks.take(len as usize).map_or(0, |block| blocks.give(block)))
+    BLOCKS.with_borrow_mut(|blocks| take(&mut blocks.spare, len as usize).map_or(0, |block| blocks.give(block)))
 }
 
 /// Gives a block back; anything but a block as it was given out is ignored.
@@ -79,11 +82,10 @@ pub extern "C" fn tamis_free(at: u32, len: u32) {
     });
 }
 
-/// The signature's JSON.
+/// The signature's JSON; nothing while there is no model inside.
 #[unsafe(no_mangle)]
 pub extern "C" fn tamis_signature() -> u64 {
-    let text = signature_json();
-    packed(text.as_ptr() as usize as u32, text.len())
+    model().map_or(0, |model| packed(model.json.as_ptr() as usize as u32, model.json.len()))
 }
 
 /// Runs function number `function` over the frame in a block that `tamis_alloc` gave; 0 when there is no memory for
@@ -91,9 +93,13 @@ pub extern "C" fn tamis_signature() -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tamis_call(function: u32, at: u32, len: u32) -> u64 {
     BLOCKS.with_borrow_mut(|blocks| {
-        let reply = match blocks.place(at, len) {
-            Some(place) => call(function, blocks.given[place].bytes()),
-            None => Block::copy_of(&encode_error(&format!("there is no block of {len} bytes at {at}; tamis_alloc gives one"))),
+        let reply = match (blocks.place(at, len), model()) {
+            (Some(place), Ok(model)) => {
+                let Blocks { given, spare, memory } = blocks;
+                call(model, memory, function, given[place].bytes(), |len| take(spare, len))
+            }
+            (_, Err(message)) => Block::copy_of(&encode_error(message)),
+            (None, _) => Block::copy_of(&encode_error(&format!("there is no block of {len} bytes at {at}; tamis_alloc gives one"))),
         };
         reply.map_or(0, |block| {
             let len = block.bytes().len();

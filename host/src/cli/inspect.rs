@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tamis_frame::signature::{Background, Policy, Task, Unit};
+
 use crate::fault::Fault;
 use crate::udf::{Function, Limits, Sandbox};
 
@@ -41,15 +43,48 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
     println!("module     sha256 {}", function.sha256());
     println!("size       {} bytes", function.bytes().len());
     println!("contract   version {}", signature.abi);
-    println!("threshold  {}", signature.threshold);
+    let classes: Vec<String> = signature.classes.iter().map(ToString::to_string).collect();
+    match signature.task {
+        Task::Binary => {
+            println!("task       two classes: {}; the second one from a score of {} on", classes.join(", "), signature.threshold)
+        }
+        Task::Multiclass => println!("task       {} classes: {}", classes.len(), classes.join(", ")),
+        Task::Regression => println!("task       regression"),
+    }
+    if let Some(explain) = &signature.explain {
+        let unit = if explain.unit == Unit::LogOdds { "log-odds" } else { "score" };
+        let from = match explain.background {
+            Background::Training => "the mean over the training rows",
+            Background::Golden => "the mean over the golden rows",
+            Background::Leaves => "the mean over all leaves",
+        };
+        println!("reasons    of the {unit}, from {from}: {:.4}", explain.base);
+    }
+    match &signature.parity {
+        Some(parity) => {
+            println!(
+                "parity     {} golden rows, at most {:.1e} from what is expected, sha256 {}",
+                parity.rows, parity.max_difference, parity.sha256
+            );
+        }
+        None => println!("parity     not held to golden rows"),
+    }
     println!("functions");
     for function in &signature.functions {
-        println!("  {:<10} -> {:<14} {}", function.name, function.returns.name(), function.about);
+        let returns = if function.json { "record" } else { function.returns.name() };
+        println!("  {:<13} -> {returns:<14} {}", function.name, function.about);
     }
     println!("columns");
     for column in &signature.columns {
+        let missing = if column.missing == Policy::Accept { "  may be missing" } else { "" };
         let categories = if column.categories.is_empty() { String::new() } else { format!("  one of {}", column.categories.join(", ")) };
-        println!("  {:<20} {:<14}{categories}", column.name, column.ty.name());
+        println!("  {:<20} {:<14}{missing}{categories}", column.name, column.ty.name());
+    }
+    if let Some(card) = &signature.card {
+        println!("card");
+        for line in serde_json::to_string_pretty(card).unwrap_or_default().lines() {
+            println!("  {line}");
+        }
     }
     Ok(())
 }

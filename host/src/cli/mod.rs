@@ -5,12 +5,15 @@
 mod bind;
 mod check;
 mod documents;
+mod export;
 mod inspect;
 mod models;
 mod new;
+mod pack;
 mod query;
 mod run;
 mod score;
+mod serve;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -49,10 +52,16 @@ enum Command {
     Documents(documents::Args),
     /// Prints what a .wasm says of itself: model, columns, functions, hash.
     Inspect(inspect::Args),
+    /// Packs an ONNX model into one .wasm.
+    Pack(pack::Args),
     /// Lists a job's functions' versions, and changes which one decides, also while the host runs.
     Models(models::Args),
     /// Scores the rows of a file (JSON lines, a JSON array or CSV).
     Score(score::Args),
+    /// Writes a .wasm in the forms that other places take.
+    Export(export::Args),
+    /// Opens a .wasm as the HTTP endpoint that a Stream Analytics job's ML function calls.
+    Serve(serve::Args),
     /// Runs a query over files and prints its rows.
     Query(Box<query::Args>),
     /// Runs a project's tests.
@@ -77,8 +86,11 @@ pub fn main() -> ExitCode {
             Command::Generate(args) => generate(args).await,
             Command::Documents(args) => documents::run(&args).await,
             Command::Inspect(args) => inspect::run(&args),
+            Command::Pack(args) => pack::run(args),
             Command::Models(args) => models::run(&args),
             Command::Score(args) => score::run(&args),
+            Command::Export(args) => export::run(args),
+            Command::Serve(args) => serve::run(args).await,
             Command::Query(args) => query::run(&args),
             Command::Test(args) => return Err(Ended::With(test::run(&args))),
             Command::Check(args) => return Err(Ended::With(check::run(&args))),

@@ -107,7 +107,7 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
 }
 
 /// Ctrl-C, or what `kill` and service managers send.
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

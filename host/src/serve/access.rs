@@ -5,6 +5,7 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use subtle::ConstantTimeEq;
 
 /// What readers must show. Never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,9 +27,8 @@ impl Token {
     }
 
     /// Takes the same time wherever the difference is.
-    fn is(&self, given: &str) -> bool {
-        let (own, given) = (self.0.as_bytes(), given.as_bytes());
-        own.len() == given.len() && own.iter().zip(given).fold(0, |differs, (left, right)| differs | (left ^ right)) == 0
+    pub(super) fn is(&self, given: &str) -> bool {
+        self.0.as_bytes().ct_eq(given.as_bytes()).into()
     }
 }
 
@@ -75,16 +75,20 @@ fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 /// Refuses what another site's page sends through a browser on this machine: requests that carry a foreign `Origin`,
 /// and, while listening on this machine only, requests for a foreign host name (DNS rebinding).
 pub(super) async fn same_origin(State(loopback): State<bool>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-    let host = host.or_else(|| request.uri().authority().map(ToString::to_string)).unwrap_or_default();
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    let foreign_origin = origin.is_some_and(|origin| origin.split_once("://").is_none_or(|(_, of)| !of.eq_ignore_ascii_case(&host)));
-    if foreign_origin || (loopback && !is_this_machine(&host)) {
+    if is_foreign(request.headers(), request.uri(), loopback) {
         let message = "requests from other sites' pages are refused";
         return (StatusCode::FORBIDDEN, super::operate::error("Forbidden", message)).into_response();
     }
     next.run(request).await
+}
+
+/// Whether a request comes from a page of another site.
+pub(super) fn is_foreign(headers: &HeaderMap, uri: &Uri, loopback: bool) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let host = host.or_else(|| uri.authority().map(ToString::to_string)).unwrap_or_default();
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let foreign_origin = origin.is_some_and(|origin| origin.split_once("://").is_none_or(|(_, of)| !of.eq_ignore_ascii_case(&host)));
+    foreign_origin || (loopback && !is_this_machine(&host))
 }
 
 fn is_this_machine(host: &str) -> bool {

@@ -14,11 +14,13 @@
 //! - `feed`: the stream of states and rows
 //! - `data`: documents and dead letters
 //! - `operate`: metrics and health
+//! - [`score`]: another server, without a job: one function as the endpoint that Stream Analytics calls
 
 mod access;
 mod data;
 mod feed;
 mod operate;
+pub mod score;
 mod site;
 
 use std::net::SocketAddr;

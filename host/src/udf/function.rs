@@ -72,6 +72,13 @@ impl Function {
         &self.shared.bytes
     }
 
+    /// The names of what it imports and of what it exports.
+    pub fn doors(&self) -> (Vec<String>, Vec<String>) {
+        let module = self.shared.pre.module();
+        let imports = module.imports().map(|import| import.name().to_owned()).collect();
+        (imports, module.exports().map(|export| export.name().to_owned()).collect())
+    }
+
     /// Calls a function of the module over the rows of a batch; its columns are found by name.
     /// A row that does not fit, or makes the function fail, is rejected; the others get their values.
     ///

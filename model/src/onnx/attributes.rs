@@ -1,25 +1,16 @@
-//! A node's attributes by name; one that is present and not read is an error of the reader, not a surprise.
+//! A node's attributes by name.
 
-use tract_onnx::pb::{AttributeProto, NodeProto};
-
+use super::proto::{AttributeProto, NodeProto};
+use super::tensor::Tensor;
 use super::{OnnxError, fault};
 
+#[derive(Clone, Copy)]
 pub(super) struct Attributes<'a> {
-    node: &'a NodeProto,
+    pub(super) node: &'a NodeProto,
 }
 
 impl<'a> Attributes<'a> {
-    /// The attributes of `node`, of which only `known` may be present with a value.
-    pub(super) fn of(node: &'a NodeProto, known: &[&str]) -> Result<Self, OnnxError> {
-        for attribute in &node.attribute {
-            if !known.contains(&attribute.name.as_str()) && !is_empty(attribute) {
-                return Err(fault(node, format!("attribute '{}' cannot be compiled; only {} can", attribute.name, known.join(", "))));
-            }
-        }
-        Ok(Self { node })
-    }
-
-    fn get(&self, name: &str) -> Option<&'a AttributeProto> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a AttributeProto> {
         self.node.attribute.iter().find(|attribute| attribute.name == name)
     }
 
@@ -27,16 +18,31 @@ impl<'a> Attributes<'a> {
         self.get(name).map(|attribute| attribute.i)
     }
 
-    pub(super) fn float(&self, name: &str) -> Option<f32> {
-        self.get(name).map(|attribute| attribute.f)
+    pub(super) fn float(&self, name: &str) -> Option<f64> {
+        self.get(name).map(|attribute| f64::from(attribute.f))
     }
 
     pub(super) fn ints(&self, name: &str) -> &'a [i64] {
         self.get(name).map_or(&[], |attribute| &attribute.ints)
     }
 
-    pub(super) fn floats(&self, name: &str) -> &'a [f32] {
-        self.get(name).map_or(&[], |attribute| &attribute.floats)
+    pub(super) fn floats(&self, name: &str) -> Vec<f64> {
+        self.get(name).map_or_else(Vec::new, |attribute| attribute.floats.iter().map(|value| f64::from(*value)).collect())
+    }
+
+    /// Numbers as a list of floats, or as a tensor under the same name with `_as_tensor` behind it.
+    pub(super) fn numbers(&self, name: &str) -> Result<Vec<f64>, OnnxError> {
+        match self.tensor(&format!("{name}_as_tensor"))? {
+            Some(tensor) => {
+                tensor.numbers().map(<[f64]>::to_vec).ok_or_else(|| fault(self.node, format!("'{name}_as_tensor' holds texts")))
+            }
+            None => Ok(self.floats(name)),
+        }
+    }
+
+    pub(super) fn tensor(&self, name: &str) -> Result<Option<Tensor>, OnnxError> {
+        let proto = self.get(name).and_then(|attribute| attribute.t.as_ref());
+        proto.map(|proto| Tensor::read(proto).map_err(|what| fault(self.node, format!("attribute '{name}': {what}")))).transpose()
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, OnnxError> {
@@ -51,18 +57,4 @@ impl<'a> Attributes<'a> {
     fn utf8(&self, name: &str, bytes: &'a [u8]) -> Result<&'a str, OnnxError> {
         std::str::from_utf8(bytes).map_err(|_| fault(self.node, format!("attribute '{name}' is not UTF-8")))
     }
-}
-
-/// Exporters write lists that they do not use as empty ones.
-fn is_empty(attribute: &AttributeProto) -> bool {
-    attribute.floats.is_empty()
-        && attribute.ints.is_empty()
-        && attribute.strings.is_empty()
-        && attribute.tensors.is_empty()
-        && attribute.graphs.is_empty()
-        && attribute.s.is_empty()
-        && attribute.t.is_none()
-        && attribute.g.is_none()
-        && attribute.f == 0.0
-        && attribute.i == 0
 }

@@ -1,174 +1,80 @@
-//! A TreeEnsembleClassifier's attributes to flat trees.
-
-use std::collections::HashMap;
-
-use tract_onnx::pb::NodeProto;
+//! The lists of the newer TreeEnsemble operator (ai.onnx.ml 5): inner nodes and leaves apart, sets of members.
 
 use super::attributes::Attributes;
-use super::{OnnxError, fault};
-use crate::{Branch, Mode, Node, Trees};
+use super::fault;
+use super::graph::Result;
+use super::trees::{Entry, Source};
+use crate::forest::Mode;
 
-const KNOWN: [&str; 17] = [
-    "base_values",
-    "class_ids",
-    "class_nodeids",
-    "class_treeids",
-    "class_weights",
-    "classlabels_int64s",
-    "nodes_falsenodeids",
-    "nodes_featureids",
-    "nodes_hitrates",
-    "nodes_missing_value_tracks_true",
-    "nodes_modes",
-    "nodes_nodeids",
-    "nodes_treeids",
-    "nodes_truenodeids",
-    "nodes_values",
-    "post_transform",
-    "domain",
-];
+const MEMBER: i64 = 6;
 
-/// The node's place in the ONNX lists, by tree and node.
-type Places = HashMap<(i64, i64), usize>;
-
-struct Reader<'a> {
-    node: &'a NodeProto,
-    modes: Vec<&'a str>,
-    trees: &'a [i64],
-    nodes: &'a [i64],
-    whens: [&'a [i64]; 2],
-    columns: Vec<u32>,
-    thresholds: &'a [f32],
-    missing: &'a [i64],
-    places: Places,
-    weights: HashMap<(i64, i64), f64>,
-    out: Trees,
-}
-
-/// The base and the trees; `features` tells the column of each feature.
-pub(super) fn read(node: &NodeProto, features: &[usize]) -> Result<(f64, Trees), OnnxError> {
-    let attributes = Attributes::of(node, &KNOWN)?;
-    let post = attributes.text("post_transform")?.unwrap_or("NONE");
-    if post != "LOGISTIC" {
-        return Err(fault(node, format!("post_transform {post} cannot be compiled; LOGISTIC can")));
-    }
-    if attributes.ints("classlabels_int64s").len() != 2 {
-        return Err(fault(node, "only two classes with integer labels (classlabels_int64s) can be compiled"));
-    }
-    let classes = attributes.ints("class_ids");
-    if classes.windows(2).any(|pair| pair[0] != pair[1]) || !matches!(classes.first(), Some(0 | 1)) {
-        return Err(fault(node, "only weights of one class (class_ids all 0 or all 1) can be compiled"));
-    }
-    let base = match attributes.floats("base_values") {
-        [] => 0.0,
-        [base] if classes.first() == Some(&0) => f64::from(*base),
-        _ => return Err(fault(node, "only one base value, with class_ids all 0, can be compiled")),
+pub(super) fn read(attributes: Attributes<'_>) -> Result<Source> {
+    let node = attributes.node;
+    let numbers = |name: &str| -> Result<Vec<f64>> {
+        Ok(attributes.tensor(name)?.and_then(|tensor| tensor.numbers().map(<[f64]>::to_vec)).unwrap_or_default())
     };
-    let mut reader = Reader::new(node, &attributes, features)?;
-    let mut roots: Vec<i64> = Vec::new();
-    for tree in reader.trees {
-        if roots.last() != Some(tree) && !roots.contains(tree) {
-            roots.push(*tree);
-        }
+    let (features, splits) = (attributes.ints("nodes_featureids"), numbers("nodes_splits")?);
+    let modes: Vec<i64> = numbers("nodes_modes")?.into_iter().map(|mode| mode as i64).collect();
+    let (yes, no) = (attributes.ints("nodes_truenodeids"), attributes.ints("nodes_falsenodeids"));
+    let (yes_leaf, no_leaf) = (attributes.ints("nodes_trueleafs"), attributes.ints("nodes_falseleafs"));
+    let missing = attributes.ints("nodes_missing_value_tracks_true");
+    let count = features.len();
+    if [splits.len(), modes.len(), yes.len(), no.len(), yes_leaf.len(), no_leaf.len()].iter().any(|len| *len != count) {
+        return Err(fault(node, "its lists of nodes differ in length"));
     }
-    for tree in roots {
-        let root = reader.root(tree)?;
-        reader.out.roots.push(root);
+    let (targets, weights) = (attributes.ints("leaf_targetids"), numbers("leaf_weights")?);
+    if targets.len() != weights.len() {
+        return Err(fault(node, "its lists of leaves differ in length"));
     }
-    Ok((base, reader.out))
+    let mut sets = members(&numbers("membership_values")?).into_iter();
+    // Leaves may be shared between branches; each branch gets its own.
+    let mut entries: Vec<Entry> = (0..count).map(|_| Entry::Leaf(Vec::new())).collect();
+    let leaf = |at: i64, entries: &mut Vec<Entry>| -> Result<usize> {
+        let place = usize::try_from(at).ok().filter(|place| *place < weights.len());
+        let place = place.ok_or_else(|| fault(node, format!("a branch leads to leaf {at}, of {}", weights.len())))?;
+        let target = u32::try_from(targets[place]).map_err(|_| fault(node, "a leaf's target is negative"))?;
+        entries.push(Entry::Leaf(vec![(target, weights[place])]));
+        Ok(entries.len() - 1)
+    };
+    for place in 0..count {
+        let inner = |at: i64| {
+            let found = usize::try_from(at).ok().filter(|at| *at < count);
+            found.ok_or_else(|| fault(node, format!("a branch leads to node {at}, of {count}")))
+        };
+        let when_true = if yes_leaf[place] != 0 { leaf(yes[place], &mut entries)? } else { inner(yes[place])? };
+        let when_false = if no_leaf[place] != 0 { leaf(no[place], &mut entries)? } else { inner(no[place])? };
+        let tests = match modes[place] {
+            0 => vec![(Mode::Leq, splits[place])],
+            1 => vec![(Mode::Lt, splits[place])],
+            2 => vec![(Mode::Gte, splits[place])],
+            3 => vec![(Mode::Gt, splits[place])],
+            4 => vec![(Mode::Eq, splits[place])],
+            5 => vec![(Mode::Neq, splits[place])],
+            MEMBER => {
+                let set = sets.next().filter(|set| !set.is_empty());
+                let set = set.ok_or_else(|| fault(node, "a set of members is missing or empty"))?;
+                set.into_iter().map(|member| (Mode::Eq, member)).collect()
+            }
+            other => return Err(fault(node, format!("mode {other} of a node is unknown"))),
+        };
+        let feature = u32::try_from(features[place]).unwrap_or(u32::MAX);
+        let missing_is_true = missing.get(place).is_some_and(|tracks| *tracks != 0);
+        entries[place] = Entry::Split { feature, tests, missing_is_true, when_true, when_false };
+    }
+    let roots = attributes.ints("tree_roots").iter().map(|root| {
+        let found = usize::try_from(*root).ok().filter(|root| *root < count);
+        found.ok_or_else(|| fault(node, format!("a tree starts at node {root}, of {count}")))
+    });
+    let mut hits = numbers("nodes_hitrates")?;
+    hits.resize(entries.len(), f64::NAN);
+    Ok(Source { roots: roots.collect::<Result<_>>()?, entries, hits })
 }
 
-impl<'a> Reader<'a> {
-    fn new(node: &'a NodeProto, attributes: &Attributes<'a>, features: &[usize]) -> Result<Self, OnnxError> {
-        let (trees, nodes) = (attributes.ints("nodes_treeids"), attributes.ints("nodes_nodeids"));
-        let modes = attributes.texts("nodes_modes")?;
-        let whens = [attributes.ints("nodes_truenodeids"), attributes.ints("nodes_falsenodeids")];
-        let thresholds = attributes.floats("nodes_values");
-        let lengths =
-            [nodes.len(), modes.len(), whens[0].len(), whens[1].len(), thresholds.len(), attributes.ints("nodes_featureids").len()];
-        if lengths.iter().any(|len| *len != trees.len()) {
-            return Err(fault(node, "its lists of nodes differ in length"));
-        }
-        let columns = attributes.ints("nodes_featureids").iter().zip(&modes).map(|(feature, mode)| {
-            let column = usize::try_from(*feature).ok().and_then(|feature| features.get(feature));
-            match column {
-                Some(column) => Ok(*column as u32),
-                None if *mode == "LEAF" => Ok(0),
-                None => Err(fault(node, format!("it reads feature {feature}, of {}", features.len()))),
-            }
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        let places: Places = trees.iter().zip(nodes).enumerate().map(|(place, (tree, id))| ((*tree, *id), place)).collect();
-        if places.len() != trees.len() {
-            return Err(fault(node, "a node is listed twice"));
-        }
-        let (class_trees, class_nodes) = (attributes.ints("class_treeids"), attributes.ints("class_nodeids"));
-        let class_weights = attributes.floats("class_weights");
-        let lengths = [class_nodes.len(), class_weights.len(), attributes.ints("class_ids").len()];
-        if lengths.iter().any(|len| *len != class_trees.len()) {
-            return Err(fault(node, "its lists of weights differ in length"));
-        }
-        let mut weights = HashMap::new();
-        for ((tree, id), weight) in class_trees.iter().zip(class_nodes).zip(class_weights) {
-            *weights.entry((*tree, *id)).or_insert(0.0) += f64::from(*weight);
-        }
-        let missing = attributes.ints("nodes_missing_value_tracks_true");
-        Ok(Self { node, modes, trees, nodes, whens, columns, thresholds, missing, places, weights, out: Trees::default() })
+/// Sets of members, each closed by a NaN.
+fn members(values: &[f64]) -> Vec<Vec<f64>> {
+    let mut sets: Vec<Vec<f64>> = values.split(|value| value.is_nan()).map(<[f64]>::to_vec).collect();
+    if sets.last().is_some_and(Vec::is_empty) {
+        sets.pop();
     }
-
-    /// The first node listed that no other node of its tree leads to is the root: by ONNX, the first of the tree.
-    fn root(&mut self, tree: i64) -> Result<Branch, OnnxError> {
-        let place = self.trees.iter().position(|of| *of == tree).unwrap_or(0);
-        let limit = self.out.nodes.len() + self.trees.iter().filter(|of| **of == tree).count();
-        // Parents are written before their children; each entry is a place and where the branch to it is kept.
-        let root = self.branch(place)?;
-        let mut open = vec![(place, root)];
-        while let Some((place, branch)) = open.pop() {
-            let Branch::Node(at) = branch else { continue };
-            if self.out.nodes.len() > limit {
-                return Err(fault(self.node, format!("tree {tree} is not a tree: a node is reached twice")));
-            }
-            let mut ends = [branch; 2];
-            for (end, when) in ends.iter_mut().zip(self.whens) {
-                let id = when[place];
-                let child = self.places.get(&(tree, id)).copied();
-                let child =
-                    child.ok_or_else(|| fault(self.node, format!("tree {tree}: a branch leads to node {id}, which is not there")))?;
-                *end = self.branch(child)?;
-                open.push((child, *end));
-            }
-            self.out.nodes[at as usize].when_true = ends[0];
-            self.out.nodes[at as usize].when_false = ends[1];
-        }
-        Ok(root)
-    }
-
-    /// Writes the node or leaf at `place`; a node's branches are still to be filled in.
-    fn branch(&mut self, place: usize) -> Result<Branch, OnnxError> {
-        let mode = match self.modes[place] {
-            "LEAF" => {
-                let weight = self.weights.get(&(self.trees[place], self.nodes[place])).copied().unwrap_or(0.0);
-                self.out.leaves.push(weight);
-                return Ok(Branch::Leaf(self.out.leaves.len() as u32 - 1));
-            }
-            "BRANCH_LEQ" => Mode::Leq,
-            "BRANCH_LT" => Mode::Lt,
-            "BRANCH_GTE" => Mode::Gte,
-            "BRANCH_GT" => Mode::Gt,
-            "BRANCH_EQ" => Mode::Eq,
-            "BRANCH_NEQ" => Mode::Neq,
-            other => return Err(fault(self.node, format!("mode '{other}' of a node is unknown"))),
-        };
-        let at = self.out.nodes.len() as u32;
-        let nowhere = Branch::Leaf(u32::MAX >> 1);
-        self.out.nodes.push(Node {
-            feature: self.columns[place],
-            threshold: self.thresholds[place],
-            mode,
-            missing_is_true: self.missing.get(place).is_some_and(|tracks| *tracks != 0),
-            when_true: nowhere,
-            when_false: nowhere,
-        });
-        Ok(Branch::Node(at))
-    }
+    sets
 }

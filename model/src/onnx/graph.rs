@@ -1,219 +1,200 @@
-//! From the tree ensemble back to the inputs: which column each feature is, and how it is encoded.
+//! Inputs, the walk over the nodes, and what every operator shares.
 
-use std::collections::{HashMap, HashSet};
-
-use tract_onnx::pb::{GraphProto, NodeProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto};
+use std::collections::HashMap;
 
 use super::attributes::Attributes;
-use super::{Input, Kind, OnnxError, fault};
-use crate::Encoder;
+use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use super::tensor::{Elem, Tensor};
+use super::value::{Arena, Id, Scalar, Text, Value};
+use super::{Compiled, Input, Kind, OnnxError, fault, lower, outputs};
+use crate::program::Unary;
 
-const ENSEMBLE: &str = "TreeEnsembleClassifier";
+/// Columns that a model may read.
+const MAX_COLUMNS: usize = 1024;
+/// Columns of one tensor.
+const MAX_WIDTH: usize = 1 << 16;
 
-pub(super) struct Walked<'a> {
-    pub(super) ensemble: &'a NodeProto,
+pub(super) type Result<T> = std::result::Result<T, OnnxError>;
+
+/// The state of one compilation.
+pub(super) struct Compiler {
+    pub(super) arena: Arena,
+    pub(super) values: HashMap<String, Value>,
     pub(super) inputs: Vec<Input>,
-    pub(super) encoders: Vec<Encoder>,
-    /// The column of each feature.
-    pub(super) features: Vec<usize>,
 }
 
-/// The tensor types that a column may have.
-#[derive(Clone, Copy, PartialEq)]
-enum Tensor {
-    Float,
-    Double,
-    Int64,
-    String,
-}
-
-/// What a value of the graph is: a column on its way to being a feature.
-#[derive(Clone)]
-struct Feature {
-    column: usize,
-    tensor: Tensor,
-    /// The texts and their values, once a LabelEncoder was met.
-    labels: Option<Labels>,
-}
-
-#[derive(Clone, PartialEq)]
-struct Labels {
-    names: Vec<String>,
-    values: Vec<f32>,
-    unknown: f32,
-}
-
-struct Graph<'a> {
-    producers: HashMap<&'a str, &'a NodeProto>,
-    columns: HashMap<&'a str, (usize, Tensor)>,
-    seen: HashSet<*const NodeProto>,
-}
-
-pub(super) fn walk(proto: &GraphProto) -> Result<Walked<'_>, OnnxError> {
-    let ensembles: Vec<&NodeProto> = proto.node.iter().filter(|node| node.op_type == ENSEMBLE).collect();
-    let [ensemble] = ensembles.as_slice() else {
-        let operators: Vec<&str> = proto.node.iter().map(|node| node.op_type.as_str()).collect();
-        return Err(OnnxError::Graph(format!(
-            "{} {ENSEMBLE} nodes, one is needed; its operators are: {}",
-            ensembles.len(),
-            operators.join(", ")
-        )));
-    };
-    let mut graph = Graph { producers: HashMap::new(), columns: HashMap::new(), seen: HashSet::new() };
-    for node in &proto.node {
-        graph.producers.extend(node.output.iter().map(|output| (output.as_str(), node)));
+pub(super) fn compile(model: &ModelProto, names: Option<&[String]>) -> Result<Compiled> {
+    let graph = model.graph.as_ref().ok_or_else(|| OnnxError::Graph("no graph".to_owned()))?;
+    let metadata: Vec<(String, String)> = model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+    let written = metadata.iter().find(|(key, _)| key == "columns").map(|(_, text)| text.split(',').map(|name| name.trim().to_owned()));
+    let written: Option<Vec<String>> = written.map(Iterator::collect);
+    let mut compiler = Compiler { arena: Arena::default(), values: HashMap::new(), inputs: Vec::new() };
+    for tensor in &graph.initializer {
+        let value = Tensor::read(tensor).map_or_else(
+            |what| Value::Unknown(OnnxError::Graph(format!("a constant '{}' that cannot be read: {what}", tensor.name))),
+            Value::Fixed,
+        );
+        compiler.values.insert(tensor.name.clone(), value);
     }
-    let constants: HashSet<&str> = proto.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let given: Vec<&ValueInfoProto> = proto.input.iter().filter(|input| !constants.contains(input.name.as_str())).collect();
-    for (column, input) in given.iter().enumerate() {
-        graph.columns.insert(&input.name, (column, tensor_of(input)?));
+    compiler.read_inputs(graph, names.or(written.as_deref()))?;
+    for node in &graph.node {
+        compiler.node(node);
     }
-    graph.seen.insert(*ensemble);
-    let features = match ensemble.input.first() {
-        Some(input) => graph.features(input, ensemble)?,
-        None => return Err(fault(ensemble, "it has no input")),
-    };
-    graph.check_outputs(proto, ensemble)?;
-    if let Some(node) = proto.node.iter().find(|node| !graph.seen.contains(&std::ptr::from_ref(*node))) {
-        return Err(fault(node, "it cannot be compiled here: only what leads from the inputs to the tree ensemble can"));
+    let result = outputs::find(&compiler, graph)?;
+    let (program, covers) = lower::lower(&mut compiler, &result.scores)?;
+    for (column, input) in compiler.inputs.iter_mut().enumerate() {
+        let column = column as u32;
+        input.missing = input.kind == Kind::Float && compiler.arena.missing.contains(&column);
+        input.unknown = !compiler.arena.closed.contains(&column);
+        if let Some(known) = compiler.arena.categories.get(&column) {
+            input.categories.clone_from(&known.names);
+        }
     }
-    let mut found: Vec<Option<&Feature>> = vec![None; given.len()];
-    for feature in &features {
-        match found[feature.column] {
-            Some(other) if other.labels != feature.labels => {
-                let what = "it is encoded in two ways, which cannot be compiled".to_owned();
-                return Err(OnnxError::Input { input: given[feature.column].name.clone(), what });
+    Ok(Compiled { program, inputs: compiler.inputs, classes: result.classes, covers, name: graph.name.clone(), metadata })
+}
+
+impl Compiler {
+    fn read_inputs(&mut self, graph: &GraphProto, names: Option<&[String]>) -> Result<()> {
+        let given: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !self.values.contains_key(&input.name)).collect();
+        for input in &given {
+            let wrong = |what: String| OnnxError::Input { input: input.name.clone(), what };
+            let tensor = input.ty.as_ref().and_then(|ty| ty.tensor.as_ref()).ok_or_else(|| wrong("it is not a tensor".to_owned()))?;
+            let elem = Elem::of(tensor.elem_type);
+            let elem = elem.ok_or_else(|| {
+                wrong(format!("its type number {} is none of float, double, integers, bool and string", tensor.elem_type))
+            })?;
+            let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
+            let width = match (dims, names) {
+                ([_], _) => 1,
+                ([_, width], _) if width.value.is_some_and(|width| width > 0) => width.value.unwrap_or(0) as usize,
+                ([_, _] | [], Some(names)) if given.len() == 1 => names.len(),
+                ([_, _] | [], _) => {
+                    return Err(wrong(
+                        "how many columns it has is not written in its shape; export it with [None, columns], or name the columns"
+                            .to_owned(),
+                    ));
+                }
+                _ => return Err(wrong(format!("it has {} dimensions, a table has 2", dims.len()))),
+            };
+            if width + self.inputs.len() > MAX_COLUMNS {
+                return Err(wrong(format!("with it there are {} columns, at most {MAX_COLUMNS} are allowed", width + self.inputs.len())));
             }
-            _ => found[feature.column] = Some(feature),
-        }
-    }
-    let mut walked = Walked { ensemble, inputs: Vec::new(), encoders: Vec::new(), features: features.iter().map(|f| f.column).collect() };
-    for (input, feature) in given.iter().zip(found) {
-        let (kind, encoder) = match graph.columns[input.name.as_str()].1 {
-            Tensor::Float | Tensor::Double => (Kind::Float, Encoder::Float),
-            Tensor::Int64 => (Kind::BigInt, Encoder::BigInt),
-            Tensor::String => {
-                let labels = feature.and_then(|feature| feature.labels.clone());
-                let labels = labels.unwrap_or(Labels { names: Vec::new(), values: Vec::new(), unknown: -1.0 });
-                (Kind::Text, Encoder::text(labels.names, labels.values, labels.unknown))
+            let names = if given.len() == 1 { names } else { None };
+            if let Some(names) = names
+                && width > 1
+                && names.len() != width
+            {
+                return Err(wrong(format!("it has {width} columns, {} names were given", names.len())));
             }
-        };
-        let categories = match &encoder {
-            Encoder::Text { categories, .. } => categories.names().to_vec(),
-            _ => Vec::new(),
-        };
-        walked.inputs.push(Input { name: input.name.clone(), kind, categories });
-        walked.encoders.push(encoder);
-    }
-    Ok(walked)
-}
-
-fn tensor_of(input: &ValueInfoProto) -> Result<Tensor, OnnxError> {
-    let wrong = |what: String| OnnxError::Input { input: input.name.clone(), what };
-    let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|ty| ty.value.as_ref()) else {
-        return Err(wrong("it is not a tensor".to_owned()));
-    };
-    let width = tensor.shape.as_ref().and_then(|shape| shape.dim.get(1)).and_then(|dim| dim.value.as_ref());
-    if let Some(tensor_shape_proto::dimension::Value::DimValue(width)) = width
-        && *width != 1
-    {
-        return Err(wrong(format!("it has {width} columns; one input per column can be compiled")));
-    }
-    match DataType::try_from(tensor.elem_type) {
-        Ok(DataType::Float) => Ok(Tensor::Float),
-        Ok(DataType::Double) => Ok(Tensor::Double),
-        Ok(DataType::Int64) => Ok(Tensor::Int64),
-        Ok(DataType::String) => Ok(Tensor::String),
-        Ok(other) => Err(wrong(format!("its type is {}; float, double, int64 and string can be compiled", other.as_str_name()))),
-        Err(_) => Err(wrong("its type is unknown".to_owned())),
-    }
-}
-
-impl<'a> Graph<'a> {
-    /// The features that the value `name` holds, asked for by `reader`.
-    fn features(&mut self, name: &str, reader: &NodeProto) -> Result<Vec<Feature>, OnnxError> {
-        let concat = self.producers.get(name).copied().filter(|node| node.op_type == "Concat");
-        let Some(node) = concat else { return Ok(vec![self.feature(name, reader, 0)?]) };
-        self.seen.insert(node);
-        let axis = Attributes::of(node, &["axis"])?.int("axis");
-        if !matches!(axis, Some(1 | -1)) {
-            return Err(fault(node, format!("axis {} cannot be compiled; axis 1 can", axis.unwrap_or(0))));
-        }
-        node.input.iter().map(|input| self.feature(input, node, 0)).collect::<Result<Vec<_>, _>>().and_then(|features| {
-            match features.iter().find(|feature| feature.tensor != Tensor::Float) {
-                Some(_) => Err(fault(node, "it must join floats only; a Cast or LabelEncoder is missing before it")),
-                None => Ok(features),
-            }
-        })
-    }
-
-    /// The one feature that the value `name` holds.
-    fn feature(&mut self, name: &str, reader: &NodeProto, depth: usize) -> Result<Feature, OnnxError> {
-        if let Some((column, tensor)) = self.columns.get(name) {
-            return Ok(Feature { column: *column, tensor: *tensor, labels: None });
-        }
-        let Some(node) = self.producers.get(name).copied() else {
-            return Err(fault(reader, format!("its input '{name}' is neither an input of the model nor made by a node")));
-        };
-        if depth > self.producers.len() {
-            return Err(fault(node, "it depends on itself"));
-        }
-        self.seen.insert(node);
-        let [input] = node.input.as_slice() else {
-            return Err(fault(node, "it cannot be compiled; Concat, Cast, LabelEncoder and Identity can, before a tree ensemble"));
-        };
-        let from = self.feature(input, node, depth + 1)?;
-        match node.op_type.as_str() {
-            "Identity" => Ok(from),
-            "Cast" => cast(node, from),
-            "LabelEncoder" => label(node, from),
-            _ => Err(fault(node, "it cannot be compiled; Concat, Cast, LabelEncoder and Identity can, before a tree ensemble")),
-        }
-    }
-
-    /// The outputs must be the ensemble's own, as they are.
-    fn check_outputs(&mut self, proto: &GraphProto, ensemble: &NodeProto) -> Result<(), OnnxError> {
-        for output in &proto.output {
-            let mut name = output.name.as_str();
-            let mut steps = 0;
-            loop {
-                let Some(node) = self.producers.get(name).copied() else {
-                    return Err(OnnxError::Graph(format!("an output '{name}' that no node makes")));
+            let mut columns = Vec::with_capacity(width);
+            for place in 0..width {
+                let name = match (width, names) {
+                    (1, _) => input.name.clone(),
+                    (_, Some(names)) => names[place].clone(),
+                    _ if given.len() == 1 => format!("f{place}"),
+                    _ => format!("{}_{place}", input.name),
                 };
-                if std::ptr::eq(node, ensemble) {
-                    break;
+                let column = self.inputs.len() as u32;
+                let kind = match elem {
+                    Elem::Float | Elem::Double => Kind::Float,
+                    Elem::Int => Kind::BigInt,
+                    Elem::Bool => Kind::Bit,
+                    Elem::Text => Kind::Text,
+                };
+                self.inputs.push(Input { name, kind, categories: Vec::new(), missing: false, unknown: true });
+                columns.push(match elem {
+                    Elem::Text => Scalar::Text(Text::Column(column)),
+                    _ => Scalar::Number(self.arena.number(column, elem == Elem::Float)),
+                });
+            }
+            self.values.insert(input.name.clone(), Value::Rows { columns, elem, rank: dims.len().max(1) });
+        }
+        if self.inputs.is_empty() { Err(OnnxError::Graph("no inputs".to_owned())) } else { Ok(()) }
+    }
+
+    /// Computes a node's outputs; what cannot be is remembered with its reason, which counts only if it is asked for.
+    fn node(&mut self, node: &NodeProto) {
+        let result = self.operator(node).and_then(|values| {
+            let wide = values.iter().any(|value| matches!(value, Value::Rows { columns, .. } if columns.len() > MAX_WIDTH));
+            if wide { Err(fault(node, format!("a result has more than {MAX_WIDTH} columns"))) } else { Ok(values) }
+        });
+        match result {
+            Ok(values) => {
+                for (name, value) in node.output.iter().zip(values) {
+                    self.values.insert(name.clone(), value);
                 }
-                self.seen.insert(node);
-                steps += 1;
-                if node.op_type != "Identity" || steps > self.producers.len() {
-                    return Err(fault(node, "it cannot be compiled behind a tree ensemble; export with zipmap off"));
+            }
+            Err(error) => {
+                for name in &node.output {
+                    self.values.insert(name.clone(), Value::Unknown(error.clone()));
                 }
-                name = node.input.first().map_or("", String::as_str);
             }
         }
-        Ok(())
+    }
+
+    fn operator(&mut self, node: &NodeProto) -> Result<Vec<Value>> {
+        let attributes = Attributes { node };
+        for found in [Self::plain, Self::shapes, Self::encode, Self::linear, Self::trees] {
+            if let Some(values) = found(self, attributes)? {
+                return Ok(values);
+            }
+        }
+        Err(fault(node, "this operator cannot be compiled"))
+    }
+
+    /// The node's input number `place`.
+    pub(super) fn input(&self, node: &NodeProto, place: usize) -> Result<Value> {
+        let name = node.input.get(place).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| fault(node, format!("its input {place} is missing")))?;
+        match self.values.get(name) {
+            Some(Value::Unknown(error)) => Err(error.clone()),
+            Some(value) => Ok(value.clone()),
+            None => Err(fault(node, format!("its input '{name}' is neither an input of the model nor made by a node before"))),
+        }
+    }
+
+    pub(super) fn has(node: &NodeProto, place: usize) -> bool {
+        node.input.get(place).is_some_and(|name| !name.is_empty())
+    }
+
+    /// An input that must be constant.
+    pub(super) fn fixed(&self, node: &NodeProto, place: usize) -> Result<Tensor> {
+        match self.input(node, place)? {
+            Value::Fixed(tensor) => Ok(tensor),
+            _ => Err(fault(node, format!("its input {place} must be a constant to be compiled"))),
+        }
+    }
+
+    /// An input's columns.
+    pub(super) fn rows(&self, node: &NodeProto, place: usize) -> Result<(Vec<Scalar>, Elem, usize)> {
+        match self.input(node, place)? {
+            Value::Rows { columns, elem, rank } => Ok((columns, elem, rank)),
+            _ => Err(fault(node, format!("its input {place} must be made from the model's inputs"))),
+        }
+    }
+
+    /// An input's columns, which must be numbers.
+    pub(super) fn numbers(&self, node: &NodeProto, place: usize) -> Result<(Vec<Id>, Elem, usize)> {
+        let (columns, elem, rank) = self.rows(node, place)?;
+        let ids = columns.into_iter().map(|column| match column {
+            Scalar::Number(id) => Ok(id),
+            Scalar::Text(_) => Err(fault(node, format!("its input {place} must be numbers, not texts"))),
+        });
+        Ok((ids.collect::<Result<_>>()?, elem, rank))
+    }
+
+    /// An input's columns as 32-bit floats, whatever numbers they are.
+    pub(super) fn floats(&mut self, node: &NodeProto, place: usize) -> Result<(Vec<Id>, usize)> {
+        let (ids, elem, rank) = self.numbers(node, place)?;
+        Ok((ids.into_iter().map(|id| self.rounded(id, elem)).collect(), rank))
+    }
+
+    pub(super) fn rounded(&mut self, id: Id, elem: Elem) -> Id {
+        if matches!(elem, Elem::Double | Elem::Int) { self.arena.apply(Unary::Single, id, true) } else { id }
     }
 }
 
-fn cast(node: &NodeProto, from: Feature) -> Result<Feature, OnnxError> {
-    let to = Attributes::of(node, &["to", "saturate"])?.int("to");
-    if to != Some(DataType::Float as i64) || from.tensor == Tensor::String {
-        return Err(fault(node, "only a Cast of numbers to float can be compiled"));
-    }
-    Ok(Feature { tensor: Tensor::Float, ..from })
-}
-
-fn label(node: &NodeProto, from: Feature) -> Result<Feature, OnnxError> {
-    let attributes = Attributes::of(node, &["keys_strings", "values_floats", "default_float"])?;
-    let names: Vec<String> = attributes.texts("keys_strings")?.into_iter().map(str::to_owned).collect();
-    let values = attributes.floats("values_floats").to_vec();
-    if from.tensor != Tensor::String || names.is_empty() || names.len() != values.len() {
-        return Err(fault(node, "only a LabelEncoder of texts to floats (keys_strings, values_floats) can be compiled"));
-    }
-    let unique: HashSet<&String> = names.iter().collect();
-    if unique.len() != names.len() {
-        return Err(fault(node, "a text is among its keys twice"));
-    }
-    let unknown = attributes.float("default_float").unwrap_or(-0.0);
-    Ok(Feature { tensor: Tensor::Float, labels: Some(Labels { names, values, unknown }), column: from.column })
+/// Numbers as a value.
+pub(super) fn numbers(ids: Vec<Id>, elem: Elem, rank: usize) -> Value {
+    Value::Rows { columns: ids.into_iter().map(Scalar::Number).collect(), elem, rank }
 }

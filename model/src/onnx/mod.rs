@@ -1,22 +1,39 @@
-//! ONNX to [`Scorer`]: tract-onnx reads the file, the graph is walked back from its tree ensemble to its inputs.
+//! The compiler from ONNX to [`Program`]. A graph is walked once, from its inputs on; each column of each tensor is an
+//! expression over the model's columns (`value`), and what the scores need of them becomes steps (`lower`).
 //!
-//! What compiles today: one input per column (float, double or int64 numbers, texts), each on its way through
-//! `Cast`, `LabelEncoder` and `Identity` to one `Concat`, then one binary `TreeEnsembleClassifier` with the
-//! post-transform LOGISTIC. Anything else is an error that names the node and its operator.
+//! # Layout
+//!
+//! - `graph`: inputs, the walk over the nodes, what every operator shares; `outputs`: which output holds the scores
+//! - `plain`: arithmetic, shapes, joins; `encode`: encoders, scalers, imputers; `linear` and `trees`: the models;
+//!   `post`: what makes scores of sums
+//! - `proto`, `attributes`, `tensor`: how the file says it
+//!
+//! What cannot be compiled is an error that names the node and its operator, if the scores depend on it; what leads only
+//! to the label does not matter, because labels follow from scores.
 
 mod attributes;
+mod encode;
 mod ensemble;
 mod graph;
+mod linear;
+mod lower;
+mod outputs;
+mod plain;
+mod post;
+mod proto;
+mod shapes;
+mod tensor;
 #[cfg(test)]
 mod tests;
+mod trees;
+mod value;
 
-use tract_onnx::pb;
-use tract_onnx::prelude::Framework;
+use prost::Message;
 
-use crate::Scorer;
+use crate::Program;
 
-/// Why an ONNX file does not become a scorer.
-#[derive(Debug, thiserror::Error)]
+/// Why an ONNX file does not become a program.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum OnnxError {
     /// Not ONNX at all.
     #[error("not an ONNX model: {0}")]
@@ -34,7 +51,7 @@ pub enum OnnxError {
         /// What is wrong, and what can be compiled instead.
         what: String,
     },
-    /// An input that cannot be a column.
+    /// An input that cannot be columns.
     #[error("input '{input}': {what}")]
     Input {
         /// The input's name.
@@ -42,6 +59,9 @@ pub enum OnnxError {
         /// What is wrong, and what can be compiled instead.
         what: String,
     },
+    /// The compiled parts do not fit together.
+    #[error(transparent)]
+    Model(#[from] crate::ModelError),
 }
 
 /// What a column holds.
@@ -53,9 +73,11 @@ pub enum Kind {
     BigInt,
     /// Texts.
     Text,
+    /// True or false.
+    Bit,
 }
 
-/// One input of the model.
+/// One column that the model reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
     /// Its name.
@@ -64,15 +86,34 @@ pub struct Input {
     pub kind: Kind,
     /// The texts that it knows.
     pub categories: Vec<String>,
+    /// Whether the model has a meaning for a missing value.
+    pub missing: bool,
+    /// Whether the model has a meaning for a text that is not among its categories.
+    pub unknown: bool,
+}
+
+/// A class's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// A number.
+    BigInt(i64),
+    /// A text.
+    Text(String),
 }
 
 /// A compiled model and what its file says of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Compiled {
-    /// The scorer; its columns are in the order of `inputs`.
-    pub scorer: Scorer,
-    /// The columns.
+    /// What it computes.
+    pub program: Program,
+    /// The columns, as the program reads them.
     pub inputs: Vec<Input>,
+    /// The classes; none for a regression. Of two, the program's one score is the second one's; of more, it has one score each.
+    pub classes: Vec<Class>,
+    /// Whether the file tells how many training rows each node of its trees saw.
+    pub covers: bool,
+    /// The graph's name.
+    pub name: String,
     /// The file's `metadata_props`.
     pub metadata: Vec<(String, String)>,
 }
@@ -84,26 +125,17 @@ impl Compiled {
     }
 }
 
-/// Compiles the bytes of an ONNX file.
+/// Compiles the bytes of an ONNX file. `names` are the columns' names where an input has several; without them (and without
+/// the `metadata_props` entry `columns`, names with commas between) they are `f0`, `f1` …
 ///
 /// # Errors
 /// [`OnnxError`], which names the node and its operator, or the input, that cannot be compiled.
-pub fn compile(bytes: &[u8]) -> Result<Compiled, OnnxError> {
-    let mut reader = bytes;
-    let proto = tract_onnx::onnx().proto_model_for_read(&mut reader).map_err(|error| OnnxError::Read(error.to_string()))?;
-    compile_proto(&proto)
+pub fn compile(bytes: &[u8], names: Option<&[String]>) -> Result<Compiled, OnnxError> {
+    let model = proto::ModelProto::decode(bytes).map_err(|error| OnnxError::Read(error.to_string()))?;
+    graph::compile(&model, names)
 }
 
-fn compile_proto(proto: &pb::ModelProto) -> Result<Compiled, OnnxError> {
-    let graph = proto.graph.as_ref().ok_or_else(|| OnnxError::Graph("no graph".to_owned()))?;
-    let walked = graph::walk(graph)?;
-    let (base, trees) = ensemble::read(walked.ensemble, &walked.features)?;
-    let scorer = Scorer::new(walked.encoders, base, trees).map_err(|error| fault(walked.ensemble, error.to_string()))?;
-    let metadata = proto.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
-    Ok(Compiled { scorer, inputs: walked.inputs, metadata })
-}
-
-fn fault(node: &pb::NodeProto, what: impl Into<String>) -> OnnxError {
+fn fault(node: &proto::NodeProto, what: impl Into<String>) -> OnnxError {
     let name = if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() };
     OnnxError::Node { node: name, operator: node.op_type.clone(), what: what.into() }
 }

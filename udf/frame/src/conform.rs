@@ -53,7 +53,7 @@ const MAX_SHOWN: usize = 40;
 ///
 /// - a missing or null value: as the column's `missing` policy says
 /// - a number for a `float` column; an integer, or a float without a fraction, for a `bigint` column
-/// - NaN and the infinities are rejected
+/// - NaN counts as missing where the column accepts that; else it is rejected, as the infinities are
 /// - text that is not one of the column's categories: as its `unknown` policy says
 /// - any other type is rejected: nothing is converted behind the sender's back
 ///
@@ -67,6 +67,8 @@ pub fn conform<'a>(column: &Column, cell: Cell<'a>) -> Result<Fitted<'a>, Reject
             Policy::Reject => reject(format!("{} is expected, no value was given", column.ty)),
         },
         (Type::Float, Cell::Float(value)) if value.is_finite() => Ok(Fitted::Float(value)),
+        // Where the model has a meaning for what is missing, NaN is how data frames write it.
+        (Type::Float | Type::BigInt, Cell::Float(value)) if value.is_nan() && column.missing == Policy::Accept => Ok(Fitted::Missing),
         (Type::Float, Cell::BigInt(value)) => Ok(Fitted::Float(value as f64)),
         (Type::BigInt, Cell::BigInt(value)) => Ok(Fitted::BigInt(value)),
         (Type::BigInt, Cell::Float(value)) if whole(value) => Ok(Fitted::BigInt(value as i64)),

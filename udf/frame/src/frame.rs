@@ -131,6 +131,46 @@ pub enum Reply<'a> {
     Error(&'a str),
 }
 
+/// A block of bytes whose header was checked, and whose columns are checked one by one as they are asked for: for a
+/// reader that knows which ones it wants.
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'a> {
+    bytes: &'a [u8],
+    rows: usize,
+    columns: usize,
+}
+
+impl<'a> Block<'a> {
+    /// Checks the header of a frame of columns.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, FrameError> {
+        let header = Header::read(bytes)?;
+        if header.kind != KIND_COLUMNS {
+            return Err(FrameError::Column { column: 0, what: "an error reply where columns were expected" });
+        }
+        Ok(Self { bytes: &bytes[..header.length], rows: header.rows, columns: header.columns })
+    }
+
+    /// How many rows each column has.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The column at `place`, if it is there, has this name and is well formed.
+    #[inline]
+    pub fn column(&self, place: usize, name: &'a str) -> Option<ColumnView<'a>> {
+        if place >= self.columns {
+            return None;
+        }
+        let at = HEADER + place * DESCRIPTOR;
+        let words = self.bytes.get(at..at + DESCRIPTOR)?;
+        let own = slice(self.bytes, word(words, 0), word(words, 4))?;
+        if own != name.as_bytes() {
+            return None;
+        }
+        read_values(self.bytes, words, self.rows, name).ok()
+    }
+}
+
 /// A checked view over a block of bytes; every accessor is in bounds after [`Frame::parse`].
 #[derive(Debug, Clone)]
 pub struct Frame<'a> {
@@ -248,6 +288,12 @@ fn read_column<'a>(bytes: &'a [u8], words: &[u8], rows: usize) -> Result<ColumnV
         return Err("its name is too long");
     }
     let name = std::str::from_utf8(name).map_err(|_| "its name is not UTF-8")?;
+    read_values(bytes, words, rows, name)
+}
+
+#[inline]
+fn read_values<'a>(bytes: &'a [u8], words: &[u8], rows: usize, name: &'a str) -> Result<ColumnView<'a>, &'static str> {
+    let w = |index: usize| word(words, index * 4);
     let bitmap = rows.div_ceil(8);
     let validity = if w(3) & HAS_VALIDITY != 0 {
         let bits = slice(bytes, w(4), w(5)).ok_or("its validity bits are out of range")?;

@@ -82,12 +82,92 @@ pub struct Column {
 /// One function that can be called.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Function {
-    /// Its name: `run`, `score`.
+    /// Its name: `run`, `score`, `probabilities`, `explain`.
     pub name: String,
     /// The type of its one result a row.
     pub returns: Type,
     /// What the result means, in a sentence.
     pub about: String,
+    /// Whether its text is JSON. A host may hand it on as the record or array that it spells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub json: bool,
+}
+
+/// What the model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// One of two classes: the score is the second one's probability.
+    #[default]
+    Binary,
+    /// One of several classes: the score is the likeliest one's probability.
+    Multiclass,
+    /// A number: the score is that number.
+    Regression,
+}
+
+/// A class's name, as the model was trained on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Class {
+    /// A number.
+    BigInt(i64),
+    /// A text.
+    Text(String),
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BigInt(class) => class.fmt(f),
+            Self::Text(class) => class.fmt(f),
+        }
+    }
+}
+
+/// What the contributions that `explain` gives add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// The log-odds of the score.
+    #[serde(rename = "log-odds")]
+    LogOdds,
+    /// The score itself.
+    #[serde(rename = "score")]
+    Score,
+}
+
+/// What contributions are measured from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Background {
+    /// The training rows that each node of the trees saw, written in the ONNX file (`nodes_hitrates`).
+    Training,
+    /// The golden rows that were given when the model was packed.
+    Golden,
+    /// Neither: every leaf below a node counts the same.
+    Leaves,
+}
+
+/// How `explain` comes to its contributions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    /// What `base` and the contributions add up to.
+    pub unit: Unit,
+    /// The value before any column is looked at: the mean over the background.
+    pub base: f64,
+    /// What the contributions are measured from.
+    pub background: Background,
+}
+
+/// The stamp of the golden rows that the module was held to when it was packed, in the sandbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parity {
+    /// How many golden rows there were.
+    pub rows: u64,
+    /// SHA-256 of the golden file, in hexadecimal.
+    pub sha256: String,
+    /// The greatest difference from the expected scores.
+    pub max_difference: f64,
 }
 
 /// Which model is inside.
@@ -114,6 +194,21 @@ pub struct Signature {
     pub columns: Vec<Column>,
     /// What can be called; a function's number is its place here.
     pub functions: Vec<Function>,
+    /// What the model answers.
+    #[serde(default)]
+    pub task: Task,
+    /// The classes, in the order of the probabilities; none for a regression.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+    /// How `explain` comes to its contributions; absent when the module has no such function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Explained>,
+    /// The golden rows that the module was held to; absent when none were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parity: Option<Parity>,
+    /// The model card, as it was given when the module was packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<serde_json::Value>,
 }
 
 /// Why a text is not a signature.

@@ -9,7 +9,10 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::call::Memory;
 use crate::model::{Model, Task, model};
+use crate::results::{self, Results};
+use crate::{fit, reasons};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -27,8 +30,17 @@ export interface Signature {
     model: { name: string; version: string; sha256: string };
     threshold: number;
     columns: Column[];
-    functions: { name: string; returns: string; about: string }[];
+    functions: { name: string; returns: string; about: string; json?: boolean }[];
+    task: "binary" | "multiclass" | "regression";
+    classes?: (number | string)[];
+    explain?: { unit: "log-odds" | "score"; base: number; background: "training" | "golden" | "leaves" };
+    parity?: { rows: number; sha256: string; max_difference: number };
+    card?: unknown;
 }
+/** What one column adds to a row's value. */
+export interface Reason { column: string; value: number | string | null; contribution: number; code: string; text: string }
+/** A row's reasons, first the one that moves its value most: `base + rest + all contributions = value`. */
+export interface Reasons { base: number; value: number; rest: number; reasons: Reason[] }
 "#;
 
 /// Makes the model ready. Calling it is optional: the first `run` or `score` does the same.
@@ -37,25 +49,54 @@ pub fn init() -> Result<(), JsValue> {
     ready().map(|_| ())
 }
 
-/// One prediction a row: 1 where the score is at or above the signature's threshold, else 0.
+/// One prediction a row: the class (of two, by the signature's threshold), or a regression's number.
 /// Throws an Error that names the first row (the first is row 1) and column that does not fit.
-#[wasm_bindgen(unchecked_return_type = "number[]")]
+#[wasm_bindgen(unchecked_return_type = "(number | string)[]")]
 pub fn run(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsValue) -> Result<Array, JsValue> {
     results(Task::Run, &data)
 }
 
-/// One score a row, from 0 to 1.
+/// One score a row: the probability of the second class of two, of the likeliest of several, or a regression's number.
 /// Throws an Error that names the first row (the first is row 1) and column that does not fit.
 #[wasm_bindgen(unchecked_return_type = "number[]")]
 pub fn score(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsValue) -> Result<Array, JsValue> {
     results(Task::Score, &data)
 }
 
+/// Each class's probability, by its name.
+/// Throws an Error that names the first row (the first is row 1) and column that does not fit.
+#[wasm_bindgen(unchecked_return_type = "Record<string, number>[]")]
+pub fn probabilities(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsValue) -> Result<Array, JsValue> {
+    let model = ready()?;
+    if !model.signature.functions.iter().any(|function| function.name == "probabilities") {
+        return Err(thrown("this model has no function 'probabilities'; 'score' gives its one number"));
+    }
+    let table = table::read(&data, &model.signature.columns).map_err(|message| thrown(&message))?;
+    let cells: Vec<_> = table.columns.iter().map(fit::Data::cells).collect();
+    let mut memory = Memory::default();
+    let scores = results::scores(model, &mut memory, &cells, table.rows).map_err(|message| thrown(&message))?;
+    (0..table.rows).map(|row| plain(&results::probabilities(model, scores, table.rows, row))).collect()
+}
+
+/// Why each row has its score: the columns that move it most.
+/// Throws an Error that names the first row (the first is row 1) and column that does not fit.
+#[wasm_bindgen(unchecked_return_type = "Reasons[]")]
+pub fn explain(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsValue) -> Result<Array, JsValue> {
+    let model = ready()?;
+    let table = table::read(&data, &model.signature.columns).map_err(|message| thrown(&message))?;
+    let cells: Vec<_> = table.columns.iter().map(fit::Data::cells).collect();
+    let reasons = reasons::explain(model, &mut Memory::default(), &cells, table.rows).map_err(|message| thrown(&message))?;
+    reasons.iter().map(plain).collect()
+}
+
 /// What the module says of itself: columns, categories, functions, the model's name, version and hash.
 #[wasm_bindgen(unchecked_return_type = "Signature")]
 pub fn signature() -> Result<JsValue, JsValue> {
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    ready()?.signature.serialize(&serializer).map_err(|error| thrown(&error.to_string()))
+    js_sys::JSON::parse(&ready()?.json)
+}
+
+fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    js_sys::JSON::parse(&serde_json::to_string(value).map_err(|error| thrown(&error.to_string()))?)
 }
 
 fn ready() -> Result<&'static Model, JsValue> {
@@ -68,19 +109,17 @@ fn thrown(message: &str) -> JsValue {
 
 fn results(task: Task, data: &JsValue) -> Result<Array, JsValue> {
     let model = ready()?;
-    let scores = scores(model, data).map_err(|message| thrown(&message))?;
-    let threshold = model.signature.threshold;
-    let number = |score: f64| match task {
-        Task::Run => f64::from(score >= threshold),
-        Task::Score => score,
-    };
-    Ok(scores.into_iter().map(|score| JsValue::from_f64(number(score))).collect())
-}
-
-fn scores(model: &Model, data: &JsValue) -> Result<Vec<f64>, String> {
-    let table = table::read(data, &model.signature.columns)?;
-    let cells: Vec<_> = table.columns.iter().map(crate::fit::Data::cells).collect();
-    let mut scores = vec![0.0; table.rows];
-    model.scorer.score(&cells, &mut scores).map_err(|error| error.to_string())?;
-    Ok(scores)
+    let table = table::read(data, &model.signature.columns).map_err(|message| thrown(&message))?;
+    let cells: Vec<_> = table.columns.iter().map(fit::Data::cells).collect();
+    let mut memory = Memory::default();
+    let results = Results::of(model, &mut memory, task, &cells, table.rows).map_err(|message| thrown(&message))?;
+    Ok(match results {
+        Results::Scores(values) => values.iter().map(|value| JsValue::from_f64(*value)).collect(),
+        Results::Floats(values) => values.into_iter().map(JsValue::from_f64).collect(),
+        Results::BigInts(values) => values.into_iter().map(|value| JsValue::from_f64(value as f64)).collect(),
+        Results::Texts { offsets, bytes } => {
+            let text = |span: &[i32]| String::from_utf8_lossy(&bytes[span[0] as usize..span[1] as usize]).into_owned();
+            offsets.windows(2).map(|span| JsValue::from_str(&text(span))).collect()
+        }
+    })
 }
