@@ -17,6 +17,7 @@ mod aggregates;
 mod apply;
 mod bind;
 mod call;
+mod calling;
 mod check;
 mod compile;
 mod diagnostic;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Functions;
-use super::expression::{Calls, Ended, Expression, Rows};
+use super::calling::{Calls, Ended};
+use super::expression::{Expression, Rows};
 use super::operate::truth;
 use crate::batch::{Batch, Column, Record, Value};
 use crate::fault::{Fault, Rejected};
