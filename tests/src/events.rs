@@ -25,7 +25,7 @@ pub fn golden_events(count: usize) -> (Vec<String>, Vec<f64>) {
         let values = columns.iter().map(|(name, values)| (name.clone(), values[row].clone()));
         python(row, &values.collect())
     };
-    let reply = tamis_udf::call(SCORE, golden.frame(count).bytes()).unwrap();
+    let reply = crate::golden::call(SCORE, golden.frame(count).bytes()).unwrap();
     let Reply::Columns(frame) = Reply::parse(reply.bytes()).unwrap() else { panic!("an error reply") };
     let Values::Float(scores) = frame.column(RESULT).unwrap().values else { panic!("not floats") };
     ((0..count).map(event).collect(), scores.to_vec())

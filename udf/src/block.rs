@@ -43,6 +43,7 @@ impl Block {
     }
 
     /// The same memory for `len` bytes, if it has room for them and not much more; what is in it stays.
+    #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "the raw door keeps blocks; the native build does not"))]
     pub(crate) fn reuse(&mut self, len: usize) -> bool {
         let room = self.words.len() * size_of::<u64>();
         let fits = len <= room && room <= len * 4 + 4096;
