@@ -7,22 +7,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tamis_tests::golden::target;
+use tamis_tests::golden::{root, target};
 use tamis_tests::host::{Host, PATIENCE, SCORED, program};
 
-/// The default function as another version, with another threshold: the same scores, other predictions.
+/// The default model packed as another version, with another threshold: the same scores, other predictions.
 fn other(dir: &Path, version: &str, threshold: &str) -> String {
-    let mut wasm = std::fs::read(target().join("udf/tamis_udf.wasm")).unwrap();
-    for (from, to) in
-        [(r#""version":"1.0.0""#, format!(r#""version":"{version}""#)), (r#""threshold":0.5"#, format!(r#""threshold":{threshold}"#))]
-    {
-        assert_eq!(from.len(), to.len());
-        let places: Vec<usize> = (0..wasm.len() - from.len()).filter(|at| &wasm[*at..*at + from.len()] == from.as_bytes()).collect();
-        assert_eq!(places.len(), 1, "{from} is there once");
-        wasm[places[0]..places[0] + from.len()].copy_from_slice(to.as_bytes());
-    }
     let path = dir.join(format!("fraud-{version}.wasm"));
-    std::fs::write(&path, wasm).unwrap();
+    let model = root().join("model/fraud/fraud.onnx");
+    let mut command = Command::new(program());
+    command.arg("pack").arg(model).arg("-o").arg(&path).args(["--version", version, "--threshold", threshold]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     path.to_str().unwrap().to_owned()
 }
 
@@ -64,16 +59,16 @@ fn versions_change_under_load_without_losing_an_event() {
     let data = tempfile::tempdir().unwrap();
     let mut host = Host::start(data.path());
     let mut sender = send(&host, EVENTS, 600);
-    let second = other(data.path(), "1.1.0", "0.9");
+    let second = other(data.path(), "1.2.0", "0.9");
     let model = |document: &Value, version: &str| document["_model"].as_str().is_some_and(|model| model.contains(version));
 
-    until(&host, "the first version", |document| model(document, "1.0.0"));
+    until(&host, "the first version", |document| model(document, "1.1.0"));
     let told = models(data.path(), &["add", &second, "--challenge"]).unwrap();
     assert!(told.contains("taken over") && told.contains("challenger"), "{told}");
     until(&host, "a challenger", |document| !document["_challenger"].is_null());
-    let told = models(data.path(), &["promote", "fraud@1.1.0"]).unwrap();
+    let told = models(data.path(), &["promote", "fraud@1.2.0"]).unwrap();
     assert!(told.contains("taken over"), "{told}");
-    until(&host, "the second version", |document| model(document, "1.1.0"));
+    until(&host, "the second version", |document| model(document, "1.2.0"));
     models(data.path(), &["rollback"]).unwrap();
     assert!(sender.0.wait().unwrap().success());
     let documents = host.wait_for_documents(SCORED, EVENTS);
@@ -84,26 +79,26 @@ fn versions_change_under_load_without_losing_an_event() {
     let (mut challenged, mut by_second) = (0, 0);
     for document in &documents {
         let score = document["score"].as_f64().unwrap();
-        let threshold = if model(document, "1.1.0") { 0.9 } else { 0.5 };
+        let threshold = if model(document, "1.2.0") { 0.9 } else { 0.5 };
         by_second += usize::from(threshold > 0.5);
         assert_eq!(document["prediction"], i64::from(score >= threshold), "{document}");
         if let Value::Object(challenger) = &document["_challenger"] {
             challenged += 1;
-            assert!(challenger["model"].as_str().unwrap().starts_with("fraud 1.1.0 "), "{document}");
+            assert!(challenger["model"].as_str().unwrap().starts_with("fraud 1.2.0 "), "{document}");
             assert_eq!(challenger["score"].as_f64(), Some(score));
             assert_eq!(challenger["prediction"], i64::from(score >= 0.9));
         }
     }
     assert!(challenged > 0 && by_second > 0 && by_second < EVENTS, "{challenged} {by_second}");
-    assert!(model(documents.last().unwrap(), "1.0.0"), "after the way back the first one decides again");
+    assert!(model(documents.last().unwrap(), "1.1.0"), "after the way back the first one decides again");
 
     // What was wished holds for the next start, too.
-    let told = models(data.path(), &["promote", "1.1.0"]).unwrap();
+    let told = models(data.path(), &["promote", "1.2.0"]).unwrap();
     assert!(told.contains("no job runs here"), "{told}");
     host.start_again();
     drop(send(&host, 10, 0).0.wait());
     let documents = host.wait_for_documents(SCORED, EVENTS + 10);
-    assert!(model(documents.last().unwrap(), "1.1.0"));
+    assert!(model(documents.last().unwrap(), "1.2.0"));
 }
 
 #[test]
