@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tamis_frame::signature::Policy;
 use tamis_pack::{Options, PackError};
 
 use crate::fault::Fault;
@@ -29,9 +30,22 @@ pub(super) struct Args {
     /// Scores at or above it are positive; 0.5 when the file says nothing else.
     #[arg(long)]
     threshold: Option<f64>,
+    /// What becomes of a row without a value where the model has a path for it; by default what the model's maker says in its
+    /// metadata (`missing`), else it has a score.
+    #[arg(long, value_enum)]
+    missing: Option<Missing>,
     /// The names of the columns, where the model reads one table of numbers.
     #[arg(long, value_delimiter = ',')]
     columns: Option<Vec<String>>,
+}
+
+/// What becomes of a row without a value.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Missing {
+    /// It is rejected with its reason.
+    Reject,
+    /// It has a score.
+    Accept,
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
@@ -49,6 +63,10 @@ pub(super) fn run(args: Args) -> Result<(), Fault> {
         name: args.name,
         version: args.version,
         threshold: args.threshold,
+        missing: args.missing.map(|missing| match missing {
+            Missing::Reject => Policy::Reject,
+            Missing::Accept => Policy::Accept,
+        }),
         columns: args.columns,
         card: card.transpose()?,
         golden: args.golden.as_deref().map(read).transpose()?,

@@ -91,7 +91,7 @@ def test_the_card_describes_the_shipped_model(shipped):
     assert [column["name"] for column in card["columns"]] == shipped.schema.names
     assert card["golden_rows"] == len(shipped.score)
     properties = {each.key: each.value for each in shipped.model.metadata_props}
-    assert properties == {key: str(card[key]) for key in ("name", "version", "training_rows", "threshold")}
+    assert properties == {key: str(card[key]) for key in ("name", "version", "training_rows", "threshold", "missing")}
 
 
 def test_the_card_keeps_the_limits(shipped):

@@ -38,6 +38,13 @@ pub(crate) fn signature(compiled: &Compiled, sha256: &str, options: &Options) ->
     let named = Some(compiled.name.clone()).filter(|name| !name.is_empty());
     let name = options.name.clone().or_else(|| metadata("name")).or(named).unwrap_or_else(|| "model".to_owned());
     let version = options.version.clone().or_else(|| metadata("version")).unwrap_or_else(|| "0".to_owned());
+    let missing = match (options.missing, metadata("missing").as_deref()) {
+        (Some(policy), _) => Some(policy),
+        (None, None) => None,
+        (None, Some("reject")) => Some(Policy::Reject),
+        (None, Some("accept")) => Some(Policy::Accept),
+        (None, Some(other)) => return Err(PackError::Options(format!("the model's 'missing' is '{other}'; reject or accept is expected"))),
+    };
     let columns = compiled.inputs.iter().map(|input| Column {
         name: input.name.clone(),
         ty: match input.kind {
@@ -47,7 +54,8 @@ pub(crate) fn signature(compiled: &Compiled, sha256: &str, options: &Options) ->
             Kind::Bit => Type::Bit,
         },
         categories: input.categories.clone(),
-        missing: policy(input.missing),
+        // A column without a path for missing values can accept none, whatever is asked for.
+        missing: if input.missing { missing.unwrap_or(Policy::Accept) } else { Policy::Reject },
         unknown: policy(input.unknown),
     });
     let classes = compiled.classes.iter().map(|class| match class {

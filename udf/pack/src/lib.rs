@@ -33,7 +33,7 @@ pub use tamis_model::onnx::OnnxError;
 
 use sha2::{Digest, Sha256};
 use tamis_frame::Signature;
-use tamis_frame::signature::{Background, Parity, SignatureError};
+use tamis_frame::signature::{Background, Parity, Policy, SignatureError};
 use tamis_model::{Scorer, with_background};
 
 /// The greatest difference from a golden score that is still packed.
@@ -48,6 +48,9 @@ pub struct Options {
     pub version: Option<String>,
     /// Scores at or above it are positive; without it, the ONNX file's `metadata_props` entry `threshold`, else 0.5.
     pub threshold: Option<f64>,
+    /// What becomes of a row without a value in a column for which the model has a path; without it, the ONNX file's
+    /// `metadata_props` entry `missing` (`reject` or `accept`), else it has a score.
+    pub missing: Option<Policy>,
     /// The names of the columns, where one input of the model has several; without them, the `metadata_props` entry `columns`
     /// (names with commas between), else the card's columns, else the golden file's, else `f0`, `f1` …
     pub columns: Option<Vec<String>>,

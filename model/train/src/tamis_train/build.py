@@ -67,6 +67,8 @@ def build(order: Order, rows: Rows, folder: Path) -> dict:
     say(f"{order.name}: training on {len(table):,} rows of {len(schema.columns)} columns with {order.trainer}")
     trained = train(order.trainer, table, rows.label, schema, Settings(order.seed, order.leaves))
     properties = {"name": order.name, "version": order.version, "training_rows": len(table), "threshold": order.threshold}
+    # No row that it learned from lacked a value: a score of such a row would be a guess.
+    properties["missing"] = "reject"
     content = to_onnx(trained.ensemble, schema, properties).SerializeToString(deterministic=True)
     session = open_session(content)
 
