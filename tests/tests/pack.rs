@@ -2,7 +2,6 @@
 //! onnxruntime's scores each, in the sandbox; and what cannot be packed says why.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(clippy::print_stdout, reason = "one line a model")]
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,6 +1,8 @@
 //! Versions of a function while the host runs: a challenger beside the champion, a new champion, the way back; no event
 //! is lost or scored twice, and each document names who scored it.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
     let classes: Vec<String> = signature.classes.iter().map(ToString::to_string).collect();
     match signature.task {
         Task::Binary => {
-            println!("task       two classes: {}; the second one from a score of {} on", classes.join(", "), signature.threshold)
+            println!("task       two classes: {}; the second one from a score of {} on", classes.join(", "), signature.threshold);
         }
         Task::Multiclass => println!("task       {} classes: {}", classes.len(), classes.join(", ")),
         Task::Regression => println!("task       regression"),

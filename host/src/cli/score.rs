@@ -2,12 +2,13 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use tamis_frame::{Signature, Type};
 
 use super::documents::finish;
-use crate::batch::{Batch, Column, Value, write_row};
+use crate::batch::{Batch, Column, Value, read_json, write_row};
 use crate::fault::Fault;
 use crate::source::{Decoder, FileFormat, FileSource, Format, Wanted};
 use crate::time::SystemClock;
@@ -24,6 +25,9 @@ pub(super) struct Args {
     /// How the file is written; by its extension when nothing is said.
     #[arg(long, value_enum)]
     format: Option<Form>,
+    /// Print the reasons for each score, too.
+    #[arg(long)]
+    explain: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -34,6 +38,8 @@ enum Form {
     Csv,
 }
 
+/// The function whose results are reasons.
+const EXPLAIN: &str = "explain";
 /// Rows at a time.
 const ROWS: usize = 8192;
 
@@ -43,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<(), Fault> {
     let sandbox = Sandbox::new(Limits::default())?;
     let function = super::inspect::load(&sandbox, args.function.as_deref())?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let scored = score(&args.file, args.format, &function, &mut out);
+    let scored = score(args, &function, &mut out);
     let unscored = *scored.as_ref().unwrap_or(&0);
     finish(scored.map(drop), &mut out)?;
     if unscored > 0 {
@@ -65,8 +71,8 @@ fn open(path: &Path, form: Option<Form>) -> Result<FileSource, Fault> {
 }
 
 /// Answers how many rows were not scored.
-fn score(path: &Path, form: Option<Form>, function: &Function, out: &mut impl Write) -> Result<u64, Fault> {
-    let mut source = open(path, form)?;
+fn score(args: &Args, function: &Function, out: &mut impl Write) -> Result<u64, Fault> {
+    let mut source = open(&args.file, args.format)?;
     let is_csv = matches!(source.format(), Format::Csv { .. });
     let mut decoder = Decoder::new(Wanted::All, source.format().clone(), 0);
     let mut unscored = 0;
@@ -83,14 +89,14 @@ fn score(path: &Path, form: Option<Form>, function: &Function, out: &mut impl Wr
         let batch = if is_csv { typed(decoded.batch, function.signature()) } else { decoded.batch };
         let mut keep = vec![true; batch.rows()];
         let mut results = Vec::new();
-        for known in &function.signature().functions {
+        for known in function.signature().functions.iter().filter(|known| args.explain || known.name != EXPLAIN) {
             let called = function.call(&known.name, &batch)?;
             for (row, reason) in called.rejected {
                 if std::mem::replace(&mut keep[row], false) {
                     report(batch.row_id(row).map_or(0, |id| id.offset), &reason);
                 }
             }
-            results.push((known.name.as_str(), called.column));
+            results.push((known.name.as_str(), if known.json { read(&called.column) } else { called.column }));
         }
         let batch = with_results(batch, results);
         for row in (0..batch.rows()).filter(|row| keep[*row]) {
@@ -131,10 +137,21 @@ fn number(text: &str) -> Option<Value> {
     looks_like_one.then(|| whole().or_else(float)).flatten()
 }
 
-/// The batch with a column for each function: the prediction is called `prediction`, as in the query.
+/// JSON texts as what they say.
+fn read(column: &Column) -> Column {
+    Column::from_values((0..column.len()).map(|row| match column.value(row) {
+        Value::Text(text) => read_json(&text).unwrap_or(Value::Text(text)),
+        value => value,
+    }))
+}
+
+/// The batch with a column for each function: the prediction is called `prediction`, as in the query. A column of the same
+/// name that the file had gives way.
 fn with_results(batch: Batch, results: Vec<(&str, Column)>) -> Batch {
-    let named = |name: &str| if name == "run" { "prediction" } else { name }.to_owned();
-    let names = batch.names.iter().cloned().chain(results.iter().map(|(name, _)| named(name).into())).collect();
-    let columns = batch.columns.into_iter().chain(results.into_iter().map(|(_, column)| column)).collect();
-    Batch { names, columns, ..batch }
+    let results: Vec<(Arc<str>, Column)> =
+        results.into_iter().map(|(name, column)| (if name == "run" { "prediction" } else { name }.into(), column)).collect();
+    let own = batch.names.iter().cloned().zip(batch.columns);
+    let kept = own.filter(|(name, _)| !results.iter().any(|(made, _)| made.eq_ignore_ascii_case(name))).collect::<Vec<_>>();
+    let (names, columns): (Vec<Arc<str>>, Vec<Column>) = kept.into_iter().chain(results.iter().cloned()).unzip();
+    Batch { names: names.into(), columns, times: batch.times, origin: batch.origin }
 }

@@ -43,6 +43,9 @@ const NODE_TYPES: &str = "export * from \"./node.cjs\";
 export default function ready(): Promise<void>;
 ";
 
+/// What `run` answers as long as the model is not known.
+const ANY_ANSWER: &str = "run(data: Table): (number | string)[]";
+
 /// Makes the package of a module.
 ///
 /// # Errors
@@ -85,7 +88,11 @@ pub fn package(function: &Function, scripts: &Scripts, options: Options) -> Resu
             "./package.json": "./package.json",
         },
     });
-    let typed = |types: &str| types.replace(ANY_ROW, &row_type(&signature.columns)).into_bytes();
+    let answers = match signature.function("run").map(|(_, run)| run.returns) {
+        Some(Type::Text) => "run(data: Table): string[]",
+        _ => "run(data: Table): number[]",
+    };
+    let typed = |types: &str| types.replace(ANY_ROW, &row_type(&signature.columns)).replace(ANY_ANSWER, answers).into_bytes();
     let files = vec![
         ("package.json", format!("{manifest:#}\n").into_bytes()),
         ("README.md", readme(&name, function).into_bytes()),

@@ -114,11 +114,13 @@ impl Golden {
 
     /// The columns as a scorer takes them.
     pub fn cells(&self) -> Vec<Cells<'_>> {
-        let cells = |values| match values {
-            &Values::Float(ref values) => Cells::Float(values),
-            &Values::BigInt(ref values) => Cells::BigInt(values),
-            &Values::Text(ref offsets, ref bytes) => Cells::Text { offsets, bytes },
-        };
+        fn cells(values: &Values) -> Cells<'_> {
+            match values {
+                Values::Float(values) => Cells::Float(values),
+                Values::BigInt(values) => Cells::BigInt(values),
+                Values::Text(offsets, bytes) => Cells::Text { offsets, bytes },
+            }
+        }
         self.columns.iter().map(cells).collect()
     }
 
@@ -188,7 +190,8 @@ impl Golden {
             };
             for (expected, given) in self.expected.iter().zip(given) {
                 let difference = (given - expected[row]).abs() / expected[row].abs().max(1.0);
-                if !(difference <= TOLERANCE) {
+                // A NaN is no agreement either.
+                if difference.is_nan() || difference > TOLERANCE {
                     return Err(mismatch(expected[row], given.to_string()));
                 }
                 worst = worst.max(difference);
