@@ -200,6 +200,7 @@ const EXACT: f64 = 16_777_216.0;
 const MAX_DIRECT: f64 = 4096.0;
 
 impl Lookup {
+    #[inline]
     pub(crate) fn new(part: &Part, columns: &[Kind]) -> Self {
         let same = part.sums.iter().all(|sum| sum.to_bits() == part.sums[0].to_bits());
         if same {

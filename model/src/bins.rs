@@ -20,9 +20,10 @@ const BUCKETS: usize = 2048;
 
 impl Bins {
     /// `breaks` in any order, without NaN.
+    #[inline]
     pub(crate) fn new(mut breaks: Vec<f64>) -> Self {
         breaks.iter_mut().for_each(|at| *at += 0.0); // -0 and 0 compare equal
-        breaks.sort_by(f64::total_cmp);
+        breaks.sort_unstable_by(f64::total_cmp);
         breaks.dedup();
         let count = breaks.len();
         let low = breaks.first().copied().unwrap_or(0.0);

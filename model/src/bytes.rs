@@ -32,6 +32,7 @@ impl Program {
     ///
     /// # Errors
     /// [`BytesError`] for anything that [`Program::to_bytes`] did not write.
+    #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BytesError> {
         let body = bytes.strip_prefix(&MAGIC).and_then(|rest| rest.strip_prefix(&[VERSION])).ok_or(BytesError::Magic)?;
         postcard::from_bytes(body).map_err(|_| BytesError::Corrupt)
@@ -43,6 +44,7 @@ impl Scorer {
     ///
     /// # Errors
     /// [`BytesError`] when it is corrupt, or its parts do not fit together.
+    #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BytesError> {
         Ok(Self::new(Program::from_bytes(bytes)?)?)
     }

@@ -217,15 +217,24 @@ impl Forest {
 
     /// The nodes of a tree, each once, parents first.
     pub fn nodes_of(&self, tree: &Tree) -> Vec<u32> {
-        let (mut found, mut open) = (std::collections::BTreeSet::new(), vec![tree.root]);
+        let (mut found, mut open) = (Vec::new(), vec![tree.root]);
         while let Some(branch) = open.pop() {
             let Branch::Node(place) = branch else { continue };
-            if found.insert(place) {
+            if insert(&mut found, place) {
                 let node = &self.nodes[place as usize];
                 open.extend([node.when_true, node.when_false]);
             }
         }
-        found.into_iter().collect()
+        found
+    }
+
+    /// The features that some nodes read, ascending, each once.
+    pub(crate) fn features_of(&self, nodes: &[u32]) -> Vec<u32> {
+        let mut found = Vec::new();
+        for place in nodes {
+            insert(&mut found, self.nodes[*place as usize].feature);
+        }
+        found
     }
 
     /// Whether each of a tree's branches leads to a place of its own. A set of members is written as a chain of nodes
@@ -260,4 +269,14 @@ impl Forest {
             Aggregate::Min | Aggregate::Max => sum + self.base[target],
         }
     }
+}
+
+/// Adds a number to an ascending list; whether it was not there. What comes later is mostly greater, so that little is moved
+/// (and a guest carries no set of its own for it).
+fn insert(list: &mut Vec<u32>, number: u32) -> bool {
+    let place = list.binary_search(&number);
+    if let Err(place) = place {
+        list.insert(place, number);
+    }
+    place.is_err()
 }

@@ -33,6 +33,7 @@ enum Layout {
 
 impl Kernel {
     /// `None` when the forest is too large.
+    #[inline]
     pub(crate) fn new(forest: &Forest, features: usize) -> Option<Self> {
         let mut breaks: Vec<Vec<f64>> = vec![Vec::new(); features];
         let mut used = vec![false; features];
@@ -43,12 +44,7 @@ impl Kernel {
         let bins: Vec<Bins> = breaks.into_iter().map(Bins::new).collect();
         let most = bins.iter().map(Bins::count).max().unwrap_or(0);
         let leaves = forest.trees.iter().map(|tree| tree.leaves).max().unwrap_or(0);
-        let reads = |tree| {
-            let mut features: Vec<u32> = forest.nodes_of(tree).iter().map(|place| forest.nodes[*place as usize].feature).collect();
-            features.sort_unstable();
-            features.dedup();
-            features.len()
-        };
+        let reads = |tree| forest.features_of(&forest.nodes_of(tree)).len();
         let tables = || forest.trees.iter().map(reads).sum::<usize>();
         let layout = match (most, leaves) {
             _ if features > usize::from(u16::MAX) => None,

@@ -51,14 +51,12 @@ pub(crate) struct Masks<M: Mask, const N: usize, const L: usize> {
 }
 
 impl<M: Mask, const N: usize, const L: usize> Masks<M, N, L> {
+    #[inline]
     pub(crate) fn new(forest: &Forest, bins: &[Bins]) -> Self {
         let mut masks = Self { tables: Vec::new(), features: Vec::new(), ends: Vec::new(), weights: Vec::new(), weight_ends: Vec::new() };
         for tree in &forest.trees {
             let nodes = forest.nodes_of(tree);
-            let mut features: Vec<u32> = nodes.iter().map(|place| forest.nodes[*place as usize].feature).collect();
-            features.sort_unstable();
-            features.dedup();
-            for feature in features {
+            for feature in forest.features_of(&nodes) {
                 let own = nodes.iter().map(|place| &forest.nodes[*place as usize]).filter(|node| node.feature == feature);
                 masks.tables.push(table(forest, tree, feature, &bins[feature as usize], &own.collect::<Vec<_>>()));
                 masks.features.push(feature as u16);
@@ -132,6 +130,7 @@ fn pass<M: Mask, const N: usize, const K: usize>(first: bool, masks: &mut [M], t
 }
 
 /// The mask of each bin of one feature of a tree. It changes only where one of the tree's own nodes tells bins apart.
+#[inline]
 fn table<M: Mask, const N: usize>(forest: &Forest, tree: &Tree, feature: u32, bins: &Bins, own: &[&Node]) -> [M; N] {
     let mut table = [M::default(); N];
     let mut before: Option<(Vec<Branch>, M)> = None;
@@ -147,6 +146,7 @@ fn table<M: Mask, const N: usize>(forest: &Forest, tree: &Tree, feature: u32, bi
 }
 
 /// The leaves below `branch` that a row can reach whose feature is as given and whose others are anything.
+#[inline]
 fn reached(forest: &Forest, tree: &Tree, branch: Branch, feature: u32, value: f64) -> u64 {
     match branch {
         Branch::Leaf(leaf) => 1 << (leaf - tree.first_leaf),

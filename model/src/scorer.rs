@@ -78,6 +78,7 @@ impl Scorer {
     ///
     /// # Errors
     /// [`ModelError`] when its parts do not fit together.
+    #[inline]
     pub fn new(program: Program) -> Result<Self, ModelError> {
         program.check().map_err(ModelError)?;
         let categories = program.columns.iter().map(|kind| match kind {

@@ -41,6 +41,7 @@ pub(crate) struct Walker {
 
 impl Walker {
     /// `None` when there are too many nodes, planes or bins.
+    #[inline]
     pub(crate) fn new(forest: &Forest, bins: &[Bins]) -> Option<Self> {
         let mut walker =
             Self { nodes: Vec::new(), leaves: Vec::new(), trees: Vec::new(), weights: forest.weights.clone(), planes: Vec::new() };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
-use tamis_frame::{ColumnRef, Data, Signature, Type, encode_into, encoded_len};
+use tamis_frame::{ColumnRef, Contract, Data, Signature, Type, encode_into, encoded_len};
 use tamis_udf::{Block, Memory as Work, Model};
 use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc};
 
@@ -30,7 +30,7 @@ pub fn model() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
     MODEL.get_or_init(|| {
         let sections = tamis_pack::read(&built("tamis_udf.wasm")).unwrap();
-        Model::read(&sections.json, &sections.bytes).unwrap()
+        Model::new(sections.json, Contract::of(&sections.signature), &sections.bytes).unwrap()
     })
 }
 

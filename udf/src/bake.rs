@@ -7,7 +7,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::model;
+use tamis_frame::Contract;
+
+use crate::model::{self, Model};
 
 static BAKING: AtomicBool = AtomicBool::new(false);
 
@@ -60,39 +62,38 @@ unsafe impl GlobalAlloc for Clean {
 static ALLOCATOR: Clean = Clean;
 
 thread_local! {
-    static ROOM: RefCell<(Vec<u8>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+    static ROOM: RefCell<[Vec<u8>; 3]> = const { RefCell::new([const { Vec::new() }; 3]) };
     static FAILED: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 // SAFETY (of each `unsafe(no_mangle)` below): the names start with `tamis_`, which no other symbol of the module does.
 
-/// Room for a signature's JSON and, behind it, a program's bytes.
+/// Room for one of the parts of a model: 0 the signature's JSON, 1 its contract, 2 the program's bytes.
 #[unsafe(no_mangle)]
-pub extern "C" fn tamis_bake_room(signature: u32, program: u32) -> u32 {
+pub extern "C" fn tamis_bake_room(part: u32, len: u32) -> u32 {
     BAKING.store(true, Ordering::Relaxed);
-    ROOM.with_borrow_mut(|(room, split)| {
-        *split = signature as usize;
-        *room = vec![0; signature as usize + program as usize];
-        room.as_ptr() as usize as u32
+    ROOM.with_borrow_mut(|parts| {
+        parts.get_mut(part as usize).map_or(0, |room| {
+            *room = vec![0; len as usize];
+            room.as_ptr() as usize as u32
+        })
     })
 }
 
 /// Bakes in what was written there; 0, or `ptr << 32 | len` of why it cannot be.
 #[unsafe(no_mangle)]
 pub extern "C" fn tamis_bake() -> u64 {
-    let (room, split) = ROOM.take();
-    let result = match room.split_at_checked(split) {
-        Some((json, program)) => match std::str::from_utf8(json) {
-            Ok(json) => model::bake(json, program),
-            Err(error) => Err(error.to_string()),
-        },
-        None => Err("the model is cut off".to_owned()),
-    };
-    drop(room);
+    let result = read(ROOM.take()).and_then(model::bake);
     BAKING.store(false, Ordering::Relaxed);
     let Err(message) = result else { return 0 };
     FAILED.with_borrow_mut(|failed| {
         *failed = message;
         (failed.as_ptr() as usize as u64) << 32 | failed.len() as u64
     })
+}
+
+fn read([json, contract, program]: [Vec<u8>; 3]) -> Result<Model, String> {
+    let json = String::from_utf8(json).map_err(|error| error.to_string())?;
+    let contract = Contract::from_bytes(&contract).ok_or("the signature's contract is corrupt")?;
+    Model::new(json, contract, &program)
 }

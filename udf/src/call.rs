@@ -38,7 +38,7 @@ fn answer(
     room: impl FnMut(usize) -> Option<Block>,
 ) -> Result<Option<Block>, String> {
     let task = model.task(function).ok_or_else(|| {
-        let names: Vec<&str> = model.signature.functions.iter().map(|function| function.name.as_str()).collect();
+        let names = &model.contract.functions;
         format!("there is no function number {function}; there are {}, from 0: {}", names.len(), names.join(", "))
     })?;
     let mut cells = [Cells::Float(&[]); QUICK];
@@ -47,7 +47,7 @@ fn answer(
         return reply(results.data(), rows, &Reasons::default(), room);
     }
     let frame = Frame::parse(bytes).map_err(|error| error.to_string())?;
-    let (columns, reasons) = fit::fit(&model.signature.columns, &frame);
+    let (columns, reasons) = fit::fit(&model.contract.columns, &frame);
     let cells: Vec<_> = columns.iter().map(fit::Data::cells).collect();
     let results = Results::of(model, memory, task, &cells, frame.rows())?;
     reply(results.data(), frame.rows(), &reasons, room)
@@ -56,7 +56,7 @@ fn answer(
 /// The columns of a frame that has them in the signature's order and fits as it is; anything else takes the longer way.
 fn quick<'a, 'c>(model: &'a Model, bytes: &'a [u8], cells: &'c mut [Cells<'a>; QUICK]) -> Option<(usize, &'c [Cells<'a>])> {
     let block = frame::Block::read(bytes).ok()?;
-    let columns = &model.signature.columns;
+    let columns = &model.contract.columns;
     let cells = cells.get_mut(..columns.len())?;
     for (place, (column, cells)) in columns.iter().zip(cells.iter_mut()).enumerate() {
         *cells = as_it_is(column, &block.column(place, &column.name)?)?;

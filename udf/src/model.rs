@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tamis_frame::{Column, Signature, Type};
+use tamis_frame::{Column, Contract, Type};
 use tamis_model::{Kind, Scorer};
 
 static MODEL: OnceLock<Model> = OnceLock::new();
@@ -35,8 +35,8 @@ impl Task {
 /// A scorer with its signature.
 #[derive(Debug)]
 pub struct Model {
-    /// What it says of itself.
-    pub signature: Signature,
+    /// What calls depend on.
+    pub contract: Contract,
     /// How it scores.
     pub scorer: Scorer,
     /// The signature's JSON, as it was baked in.
@@ -45,12 +45,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a signature's JSON and a program's bytes, and checks that they fit together.
+    /// Reads a program's bytes and checks that they fit the contract; the signature's JSON is kept as it is.
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn read(json: &str, program: &[u8]) -> Result<Self, String> {
-        let signature = Signature::from_json(json.as_bytes()).map_err(|error| error.to_string())?;
+    pub fn new(json: String, contract: Contract, program: &[u8]) -> Result<Self, String> {
         let scorer = Scorer::from_bytes(program).map_err(|error| error.to_string())?;
         let fits = |(kind, column): (&Kind, &Column)| match (kind, column.ty) {
             (Kind::Float, Type::Float) | (Kind::BigInt, Type::BigInt | Type::Bit) => true,
@@ -58,19 +57,19 @@ impl Model {
             _ => false,
         };
         let kinds = &scorer.program().columns;
-        if kinds.len() != signature.columns.len() || !kinds.iter().zip(&signature.columns).all(fits) {
+        if kinds.len() != contract.columns.len() || !kinds.iter().zip(&contract.columns).all(fits) {
             return Err("the signature and the model have different columns".to_owned());
         }
         let outputs = scorer.outputs();
-        if outputs != 1 && outputs != signature.classes.len() {
-            return Err(format!("the model has {outputs} outputs and {} classes", signature.classes.len()));
+        if outputs != 1 && outputs != contract.classes.len() {
+            return Err(format!("the model has {outputs} outputs and {} classes", contract.classes.len()));
         }
-        let tasks = signature.functions.iter().map(|function| {
-            Task::of(&function.name)
-                .ok_or_else(|| format!("the signature has a function '{}', which this guest does not know", function.name))
-        });
+        let tasks = contract
+            .functions
+            .iter()
+            .map(|name| Task::of(name).ok_or_else(|| format!("the signature has a function '{name}', which this guest does not know")));
         let tasks = tasks.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { tasks, signature, scorer, json: json.to_owned() })
+        Ok(Self { contract, scorer, json, tasks })
     }
 
     /// The task of the signature's function number `function`.
@@ -90,8 +89,7 @@ pub fn model() -> Result<&'static Model, &'static str> {
 /// Bakes a model in.
 ///
 /// # Errors
-/// When it cannot be read, or there is one already.
-pub fn bake(json: &str, program: &[u8]) -> Result<(), String> {
-    let model = Model::read(json, program)?;
+/// When there is one already.
+pub fn bake(model: Model) -> Result<(), String> {
     MODEL.set(model).map_err(|_| "there is a model inside already".to_owned())
 }

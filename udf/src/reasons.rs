@@ -1,8 +1,8 @@
 //! The reasons for a score, as records: the columns that move a row's value most, what each adds, and a sentence.
 
 use serde::Serialize;
-use tamis_frame::TOP_REASONS;
 use tamis_frame::signature::Unit;
+use tamis_frame::{Cents, Number, TOP_REASONS};
 use tamis_model::Cells;
 
 use crate::call::Memory;
@@ -26,7 +26,7 @@ impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing => f.write_str("missing"),
-            Self::Float(value) => value.fmt(f),
+            Self::Float(value) => Number(*value).fmt(f),
             Self::BigInt(value) => value.fmt(f),
             Self::Text(value) => write!(f, "'{value}'"),
         }
@@ -69,9 +69,9 @@ const MAX_SHOWN: usize = 100;
 /// # Errors
 /// When the model's results cannot be told column by column.
 pub fn explain<'m>(model: &'m Model, memory: &mut Memory, cells: &[Cells<'_>], rows: usize) -> Result<Vec<Reasons<'m>>, String> {
-    let names = &model.signature.columns;
+    let names = &model.contract.columns;
     let base = model.scorer.explained_base().ok_or("the model's results cannot be told column by column")?;
-    let unit = match model.signature.explain.as_ref().map(|explained| explained.unit) {
+    let unit = match model.contract.unit {
         Some(Unit::LogOdds) => "log-odds",
         _ => "score",
     };
@@ -80,20 +80,34 @@ pub fn explain<'m>(model: &'m Model, memory: &mut Memory, cells: &[Cells<'_>], r
     let explained = values.into_iter().zip(contributions.chunks_exact(names.len().max(1))).enumerate();
     Ok(explained
         .map(|(row, (value, contributions))| {
-            let mut order: Vec<usize> = (0..names.len()).filter(|column| contributions[*column] != 0.0).collect();
-            // Of equal ones the first column comes first.
-            order.sort_by(|a, b| contributions[*b].abs().total_cmp(&contributions[*a].abs()));
-            let rest = order.iter().skip(TOP_REASONS).map(|column| contributions[*column]).fold(0.0, |sum, share| sum + share);
+            let (top, rest) = top(contributions);
             let reason = |column: &usize| reason(&names[*column].name, shown(&cells[*column], row), contributions[*column], unit);
-            Reasons { base, value, rest, reasons: order.iter().take(TOP_REASONS).map(reason).collect() }
+            Reasons { base, value, rest, reasons: top.iter().map(reason).collect() }
         })
         .collect())
+}
+
+/// The columns that add most, first the one that adds most (of equal ones the first), and the sum of what all others add.
+fn top(contributions: &[f64]) -> (Vec<usize>, f64) {
+    let mut top: Vec<usize> = Vec::with_capacity(TOP_REASONS + 1);
+    let mut rest = 0.0;
+    for (column, share) in contributions.iter().enumerate().filter(|(_, share)| **share != 0.0) {
+        let place = top.iter().position(|other| contributions[*other].abs() < share.abs()).unwrap_or(top.len());
+        top.insert(place, column);
+        if top.len() > TOP_REASONS
+            && let Some(column) = top.pop()
+        {
+            rest += contributions[column];
+        }
+    }
+    (top, rest)
 }
 
 fn reason<'m>(column: &'m str, value: Value, contribution: f64, unit: &str) -> Reason<'m> {
     let raises = contribution > 0.0;
     let name: String = column.chars().map(|letter| if letter.is_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }).collect();
-    let text = format!("{column} is {value}, which {} the {unit} by {:.2}", if raises { "raises" } else { "lowers" }, contribution.abs());
+    let text =
+        format!("{column} is {value}, which {} the {unit} by {}", if raises { "raises" } else { "lowers" }, Cents(contribution.abs()));
     Reason { column, value, contribution, code: format!("{name}_{}", if raises { "RAISES" } else { "LOWERS" }), text }
 }
 

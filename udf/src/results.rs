@@ -1,5 +1,6 @@
 //! What each function answers, as one column.
 
+use serde::{Serialize, Serializer};
 use tamis_frame::Data;
 use tamis_frame::signature::{Class, Task as Kind};
 use tamis_model::Cells;
@@ -28,25 +29,28 @@ impl<'m> Results<'m> {
             return texts(rows, reasons.iter().map(|reasons| serde_json::to_string(reasons).unwrap_or_default()));
         }
         let scores = scores(model, memory, cells, rows)?;
-        let signature = &model.signature;
-        match (task, signature.task) {
+        let contract = &model.contract;
+        match (task, contract.task) {
             (Task::Score, Kind::Multiclass) => Ok(Self::Floats((0..rows).map(|row| best(scores, rows, row).1).collect())),
             (Task::Score, _) | (Task::Run, Kind::Regression) => Ok(Self::Scores(scores)),
             (Task::Run, kind) => {
                 let class = |row: usize| match kind {
                     Kind::Multiclass => best(scores, rows, row).0,
-                    _ => usize::from(scores[row] >= signature.threshold),
+                    _ => usize::from(scores[row] >= contract.threshold),
                 };
-                let named = |row: usize| signature.classes.get(class(row));
-                if signature.classes.iter().any(|class| matches!(class, Class::Text(_))) {
+                let named = |row: usize| contract.classes.get(class(row));
+                if contract.classes.iter().any(|class| matches!(class, Class::Text(_))) {
                     return texts(rows, (0..rows).map(|row| named(row).map_or_else(String::new, ToString::to_string)));
                 }
                 let number = |row: usize| if let Some(Class::BigInt(class)) = named(row) { *class } else { class(row) as i64 };
                 Ok(Self::BigInts((0..rows).map(number).collect()))
             }
-            (Task::Probabilities | Task::Explain, _) => {
-                texts(rows, (0..rows).map(|row| serde_json::to_string(&probabilities(model, scores, rows, row)).unwrap_or_default()))
-            }
+            (Task::Probabilities | Task::Explain, _) => texts(
+                rows,
+                (0..rows).map(|row| {
+                    serde_json::to_string(&Probabilities { classes: &contract.classes, scores: &scores[row..], rows }).unwrap_or_default()
+                }),
+            ),
         }
     }
 
@@ -74,10 +78,19 @@ fn best(scores: &[f64], rows: usize, row: usize) -> (usize, f64) {
     all.fold((0, f64::NEG_INFINITY), |best, (class, score)| if score > best.1 { (class, score) } else { best })
 }
 
-/// Each class's probability, by its name.
-pub(crate) fn probabilities(model: &Model, scores: &[f64], rows: usize, row: usize) -> serde_json::Map<String, serde_json::Value> {
-    let classes = model.signature.classes.iter().map(ToString::to_string);
-    classes.zip(scores[row..].iter().step_by(rows.max(1))).map(|(class, score)| (class, serde_json::Value::from(*score))).collect()
+/// Each class's probability of one row, by its name: a record.
+pub(crate) struct Probabilities<'m> {
+    pub(crate) classes: &'m [Class],
+    /// The row's scores begin at its place and are `rows` apart.
+    pub(crate) scores: &'m [f64],
+    pub(crate) rows: usize,
+}
+
+impl Serialize for Probabilities<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let scores = self.scores.iter().step_by(self.rows.max(1));
+        serializer.collect_map(self.classes.iter().map(ToString::to_string).zip(scores))
+    }
 }
 
 fn texts(rows: usize, texts: impl Iterator<Item = String>) -> Result<Results<'static>, String> {

@@ -113,7 +113,8 @@ def test_the_committed_report_is_what_its_card_says(tmp_path):
 
 
 def test_other_costs_give_other_thresholds(tmp_path):
-    shutil.copy(FRAUD / "card.json", tmp_path)
+    for name in ("card.json", "curves.json"):
+        shutil.copy(FRAUD / name, tmp_path)
     before = (FRAUD / "REPORT.md").read_text(encoding="utf-8")
     costs = ["--cost-missed", "5000", "--cost-false-alarm", "2", "--cost-review", "1"]
     assert command.main(["report", str(tmp_path), *costs]) == 0

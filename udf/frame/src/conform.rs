@@ -2,8 +2,8 @@
 //! category or a wrong type comes to. Both doors of the guest and the host call it, so that a row has
 //! the same outcome, and the same words, wherever it is scored.
 
-use crate::Type;
 use crate::signature::{Column, Policy};
+use crate::{Number, Type};
 
 /// A value as it came, before it is fitted to a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,7 +100,7 @@ fn describe(cell: Cell<'_>) -> String {
         Cell::Missing => "no value".to_owned(),
         Cell::Bit(value) => format!("bit {value}"),
         Cell::BigInt(value) => format!("bigint {value}"),
-        Cell::Float(value) => format!("float {value}"),
+        Cell::Float(value) => format!("float {}", Number(value)),
         Cell::Text(value) => format!("text '{}'", shown(value)),
         Cell::Other(name) => (*name).to_owned(),
     }

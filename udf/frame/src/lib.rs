@@ -6,7 +6,9 @@
 //! - [`frame`]: one contiguous block, a header, column descriptors, Arrow-layout buffers; read in place
 //! - [`encode`]: writes that block, straight into the guest's memory
 //! - [`signature`]: columns, types, categories, functions and the model's identity, as JSON
+//! - [`contract`]: what of it a guest needs for calls, in a compact form
 //! - [`conform`]: what a missing value, an unknown category or a wrong type comes to, the same everywhere
+//! - [`number`]: how a number looks in a message
 //! - [`limits`]: what either side accepts at most
 //!
 //! The raw door of a guest is five exports, all over 32-bit pointers:
@@ -43,14 +45,18 @@
 //! signature's JSON, and [`PROGRAM_SECTION`] with the scorer's bytes (`tamis_model::Program::from_bytes`).
 
 pub mod conform;
+pub mod contract;
 pub mod encode;
 pub mod frame;
 pub mod limits;
+pub mod number;
 pub mod signature;
 
 pub use conform::{Cell, Reject};
+pub use contract::Contract;
 pub use encode::{ColumnRef, Data, encode_error, encode_into, encoded_len};
 pub use frame::{ColumnView, Frame, FrameError, Reply, Values};
+pub use number::{Cents, Number};
 pub use signature::{Column, Function, Model, Signature, Type};
 
 /// Version of this contract; a host refuses a guest that answers another one.

@@ -4,7 +4,7 @@
 //! wasmtime-wizer does the same for modules in general, and refuses ones that can change a table, as wasm-bindgen's do.
 //! This guest changes none before JavaScript calls it, so that memory is all there is to keep.
 
-use tamis_frame::{PROGRAM_SECTION, SIGNATURE_SECTION};
+use tamis_frame::{Contract, PROGRAM_SECTION, SIGNATURE_SECTION, Signature};
 use wasm_encoder::{ConstExpr, CustomSection, DataSection, ExportKind, ExportSection, MemorySection, MemoryType, Module, RawSection};
 use wasmparser::{ExternalKind, Parser, Payload};
 use wasmtime::{Config, Engine, Linker, Store};
@@ -22,13 +22,14 @@ fn wrong(what: impl std::fmt::Display) -> PackError {
 }
 
 /// The guest with the model inside.
-pub(crate) fn bake(guest: &[u8], signature: &str, program: &[u8]) -> Result<Vec<u8>, PackError> {
-    let memory = snapshot(guest, signature, program)?;
-    rewrite(guest, &memory, signature, program)
+pub(crate) fn bake(guest: &[u8], signature: &Signature, program: &[u8]) -> Result<Vec<u8>, PackError> {
+    let json = signature.to_json();
+    let memory = snapshot(guest, [json.as_bytes(), &Contract::of(signature).to_bytes(), program])?;
+    rewrite(guest, &memory, &json, program)
 }
 
-/// The guest's memory once it has read the model.
-fn snapshot(guest: &[u8], signature: &str, program: &[u8]) -> Result<Vec<u8>, PackError> {
+/// The guest's memory once it has read the parts of the model.
+fn snapshot(guest: &[u8], parts: [&[u8]; 3]) -> Result<Vec<u8>, PackError> {
     let mut config = Config::new();
     // What is made must be the same on every machine.
     config.cranelift_nan_canonicalization(true);
@@ -44,13 +45,13 @@ fn snapshot(guest: &[u8], signature: &str, program: &[u8]) -> Result<Vec<u8>, Pa
         .get_typed_func::<(u32, u32), u32>(&mut store, "tamis_bake_room")
         .map_err(|_| wrong("it has a model inside already, or none of this version's exports; the generic guest is needed"))?;
     let bake = instance.get_typed_func::<(), u64>(&mut store, "tamis_bake").map_err(wrong)?;
-    let sizes = (signature.len() as u32, program.len() as u32);
-    let at = room.call(&mut store, sizes).map_err(wrong)? as usize;
-    if at == 0 {
-        return Err(wrong("it has no memory for the model"));
+    for (number, part) in parts.iter().enumerate() {
+        let at = room.call(&mut store, (number as u32, part.len() as u32)).map_err(wrong)? as usize;
+        if at == 0 {
+            return Err(wrong("it has no memory for the model"));
+        }
+        memory.write(&mut store, at, part).map_err(wrong)?;
     }
-    let payload: Vec<u8> = signature.bytes().chain(program.iter().copied()).collect();
-    memory.write(&mut store, at, &payload).map_err(wrong)?;
     let failed = bake.call(&mut store, ()).map_err(wrong)?;
     let data = memory.data(&store);
     if failed != 0 {

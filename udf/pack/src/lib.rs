@@ -149,13 +149,12 @@ pub fn pack(guest: &[u8], onnx: &[u8], options: &Options) -> Result<Packed, Pack
     describe::explained(&mut signature, &scorer, background);
     let program = compiled.program.to_bytes();
     if let (Some(golden), Some(bytes)) = (&golden, &options.golden) {
-        let wasm = bake::bake(guest, &signature.to_json(), &program)?;
+        let wasm = bake::bake(guest, &signature, &program)?;
         let max_difference = golden.check(&wasm, &signature, scorer.outputs())?;
         signature.parity = Some(Parity { rows: golden.rows() as u64, sha256: sha256(bytes), max_difference });
     }
-    let json = signature.to_json();
-    let signature = Signature::from_json(json.as_bytes())?;
-    let wasm = bake::bake(guest, &json, &program)?;
+    let signature = Signature::from_json(signature.to_json().as_bytes())?;
+    let wasm = bake::bake(guest, &signature, &program)?;
     let sha256 = sha256(&wasm);
     Ok(Packed { wasm, signature, sha256 })
 }

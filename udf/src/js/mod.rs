@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::call::Memory;
 use crate::model::{Model, Task, model};
-use crate::results::{self, Results};
+use crate::results::{self, Probabilities, Results};
 use crate::{fit, reasons};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -68,14 +68,16 @@ pub fn score(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsValue) -> R
 #[wasm_bindgen(unchecked_return_type = "Record<string, number>[]")]
 pub fn probabilities(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsValue) -> Result<Array, JsValue> {
     let model = ready()?;
-    if !model.signature.functions.iter().any(|function| function.name == "probabilities") {
+    if !model.contract.functions.iter().any(|name| name == "probabilities") {
         return Err(thrown("this model has no function 'probabilities'; 'score' gives its one number"));
     }
-    let table = table::read(&data, &model.signature.columns).map_err(|message| thrown(&message))?;
+    let table = table::read(&data, &model.contract.columns).map_err(|message| thrown(&message))?;
     let cells: Vec<_> = table.columns.iter().map(fit::Data::cells).collect();
     let mut memory = Memory::default();
     let scores = results::scores(model, &mut memory, &cells, table.rows).map_err(|message| thrown(&message))?;
-    (0..table.rows).map(|row| plain(&results::probabilities(model, scores, table.rows, row))).collect()
+    (0..table.rows)
+        .map(|row| plain(&Probabilities { classes: &model.contract.classes, scores: &scores[row..], rows: table.rows }))
+        .collect()
 }
 
 /// Why each row has its score: the columns that move it most.
@@ -83,7 +85,7 @@ pub fn probabilities(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsVal
 #[wasm_bindgen(unchecked_return_type = "Reasons[]")]
 pub fn explain(#[wasm_bindgen(unchecked_param_type = "Table")] data: JsValue) -> Result<Array, JsValue> {
     let model = ready()?;
-    let table = table::read(&data, &model.signature.columns).map_err(|message| thrown(&message))?;
+    let table = table::read(&data, &model.contract.columns).map_err(|message| thrown(&message))?;
     let cells: Vec<_> = table.columns.iter().map(fit::Data::cells).collect();
     let reasons = reasons::explain(model, &mut Memory::default(), &cells, table.rows).map_err(|message| thrown(&message))?;
     reasons.iter().map(plain).collect()
@@ -96,7 +98,8 @@ pub fn signature() -> Result<JsValue, JsValue> {
 }
 
 fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
-    js_sys::JSON::parse(&serde_json::to_string(value).map_err(|error| thrown(&error.to_string()))?)
+    // Records of numbers and texts can always be written.
+    js_sys::JSON::parse(&serde_json::to_string(value).unwrap_or_default())
 }
 
 fn ready() -> Result<&'static Model, JsValue> {
@@ -109,7 +112,7 @@ fn thrown(message: &str) -> JsValue {
 
 fn results(task: Task, data: &JsValue) -> Result<Array, JsValue> {
     let model = ready()?;
-    let table = table::read(data, &model.signature.columns).map_err(|message| thrown(&message))?;
+    let table = table::read(data, &model.contract.columns).map_err(|message| thrown(&message))?;
     let cells: Vec<_> = table.columns.iter().map(fit::Data::cells).collect();
     let mut memory = Memory::default();
     let results = Results::of(model, &mut memory, task, &cells, table.rows).map_err(|message| thrown(&message))?;

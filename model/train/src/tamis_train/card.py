@@ -34,7 +34,10 @@ TITLES = {"model": "this model", "limit": "the limit", "original": "the original
 def write(
     folder: Path, facts: dict, schema: Schema, metrics: dict[str, dict], counts: dict[str, dict], costs: Costs
 ) -> dict:
-    """Writes card.json for programs and CARD.md for people; answers the card."""
+    """Writes card.json for programs, curves.json for the report and CARD.md for people; answers the card.
+
+    The card travels in the module; the curves are long lists that only the report draws, so they stand beside it.
+    """
     choice = Decisions(GRID.tolist(), counts["model"], costs).bands()
     bands = {"review_from": choice.review, "block_from": choice.block}
     card = facts | {
@@ -45,9 +48,10 @@ def write(
         "columns": [_column(schema, name) for name in schema.names],
         "odd_input": ODD_INPUT,
         "libraries": {name: version(name) for name in LIBRARIES},
-        "counts": {"thresholds": GRID.tolist()} | counts,
     }
+    curves = {"thresholds": GRID.tolist()} | counts
     (folder / "card.json").write_text(_json(card), encoding="utf-8")
+    (folder / "curves.json").write_text(_json(curves), encoding="utf-8")
     (folder / "CARD.md").write_text(markdown(card), encoding="utf-8")
     return card
 

@@ -1,4 +1,4 @@
-"""REPORT.md and its pictures, from card.json alone (and the cards and comparisons beside it)."""
+"""REPORT.md and its pictures, from card.json and curves.json (and the cards and comparisons beside them)."""
 
 import json
 from dataclasses import asdict
@@ -15,11 +15,11 @@ REPORT, PICTURES, FAIR, COMPARISON = "REPORT.md", "pictures", "fair", "compariso
 def write(folder: Path, costs: dict[str, float], out: Path | None = None) -> None:
     """Writes the report on the card in `folder`, there or in `out`; `costs` are those that differ from the card's."""
     out = out or folder
-    card = _load(folder / "card.json")
+    card = _card(folder)
     if card is None:
-        raise FileNotFoundError(f"{folder}: there is no card.json; `train` writes one")
+        raise FileNotFoundError(f"{folder}: there is no card.json with its curves.json; `train` writes them")
     costs = Costs(**card["costs"] | costs)
-    fair, comparison = _load(folder / FAIR / "card.json"), _load(folder / COMPARISON)
+    fair, comparison = _card(folder / FAIR), _load(folder / COMPARISON)
     drawn = pictures.draw(out / PICTURES, card, fair, costs)
     text = {name: f"![{name}]({PICTURES}/{name}.png)" for name in drawn}
     parts = [_head(card), _quality(card, fair, text), _curves(text), _calibration(card, text)]
@@ -28,6 +28,12 @@ def write(folder: Path, costs: dict[str, float], out: Path | None = None) -> Non
     parts += [_comparison(comparison)] if comparison else []
     parts += [_prior(card), _again(card, costs)]
     (out / REPORT).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _card(folder: Path) -> dict | None:
+    """The card, with the curves under `counts`."""
+    card, curves = _load(folder / "card.json"), _load(folder / "curves.json")
+    return None if card is None or curves is None else card | {"counts": curves}
 
 
 def _load(path: Path) -> dict | None:
@@ -223,5 +229,5 @@ def _again(card: dict, costs: Costs) -> str:
     return f"""## Again
 
 `model/train/train report FOLDER {arguments}`
-writes this report from the folder's `card.json`, without training; other costs give other thresholds. `model/train/train`
+writes this report from the folder's `card.json` and `curves.json`, without training; other costs give other thresholds. `model/train/train`
 trains and measures anew."""
