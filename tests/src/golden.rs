@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
-use tamis_frame::{ColumnRef, Contract, Data, Signature, Type, encode_into, encoded_len};
+use tamis_frame::{ColumnRef, Contract, Data, Type, encode_into, encoded_len};
 use tamis_udf::{Block, Memory as Work, Model};
 use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc};
 
@@ -65,7 +65,7 @@ pub struct Golden {
 impl Golden {
     /// Reads `model/fraud/golden.csv`.
     pub fn read() -> Self {
-        let signature: &Signature = &model().signature;
+        let signature = &model().contract;
         let mut reader = csv::Reader::from_path(root().join("model/fraud/golden.csv")).unwrap();
         let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
         let mut columns: Vec<(String, Values)> = signature

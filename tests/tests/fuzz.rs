@@ -183,8 +183,7 @@ fn feed(corpus: &[String], mut take: impl FnMut(&str) -> bool) {
 
 /// Compiles a script and, when that works, runs it over some rows.
 fn runs(script: &str, rows: &str) -> bool {
-    let input =
-        |name: &str| BoundedInput { name: name.to_owned(), format: FileFormat::JsonLines, data: Data::Bytes(rows.as_bytes().into()) };
+    let input = |name: &str| BoundedInput { name: name.to_owned(), format: FileFormat::Json, data: Data::Bytes(rows.as_bytes().into()) };
     let bounded = Bounded {
         script: Script { file: "query.asaql", text: script },
         outputs: None,

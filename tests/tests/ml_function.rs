@@ -27,7 +27,10 @@ fn project(endpoint: &str, envelope: Option<&str>) -> tempfile::TempDir {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    write("asaproj.json", json!({ "name": "ml", "startFile": "ml.asaql" }).to_string());
+    let part = |file: &str, kind: &str| json!({ "filePath": file, "subType": kind });
+    let parts =
+        [part("Inputs/transactions.json", "Input"), part("Outputs/scored.json", "Output"), part("Functions/prediction.json", "MLFunction")];
+    write("asaproj.json", json!({ "name": "ml", "startFile": "ml.asaql", "configurations": parts }).to_string());
     write("ml.asaql", QUERY.to_owned());
     write("Inputs/transactions.json", r#"{"Name": "transactions", "Type": "Data Stream", "DataSourceType": "Event Hub"}"#.to_owned());
     write("Outputs/scored.json", r#"{"Name": "scored", "DataSourceType": "CosmosDB"}"#.to_owned());

@@ -140,7 +140,7 @@ fn check_javascript(runner: &str, answers: &Value) {
     assert_same_bits(runner, &scores);
     assert_eq!(answers["same_by_row"], true);
     let classes: Vec<i64> = answers["classes"].as_array().unwrap().iter().map(|class| class.as_i64().unwrap()).collect();
-    let threshold = model().signature.threshold;
+    let threshold = model().contract.threshold;
     assert!(classes.iter().zip(native()).all(|(class, score)| *class == i64::from(*score >= threshold)));
     let signature: Value = serde_json::from_str(&model().json).unwrap();
     assert_eq!(by_value(&answers["signature"]), by_value(&signature));
