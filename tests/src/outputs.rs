@@ -19,7 +19,7 @@ pub struct Outputs {
 impl Outputs {
     /// Each event goes to all of these outputs as it came; the values are their local files.
     pub fn new(policy: &str, outputs: &[(&str, Value)]) -> Self {
-        Self::with_query(policy, outputs, |output| format!("SELECT id, part, kind, bad, place INTO {output} FROM input\n"))
+        Self::with_query(policy, outputs, |output| format!("SELECT id, part, kind, bad, place INTO [{output}] FROM input\n"))
     }
 
     /// The same, with a statement for each output.

@@ -399,7 +399,6 @@ async fn a_full_disk_stops_the_job_in_order_and_a_start_with_room_goes_on() {
     assert!(log.contains("the disk of the data directory is full") && log.contains("start again"), "{log}");
     assert!(!log.contains("panicked"), "{log}");
     assert!(accepted.len() > 5, "only {} batches were accepted", accepted.len());
-    // Still full: said at once, and nothing is harmed.
     disk.grow(400);
     host.start_again();
     let count: u64 = accepted.iter().map(|ids| ids.end - ids.start).sum();
