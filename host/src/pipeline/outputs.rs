@@ -45,8 +45,11 @@ pub(super) struct Routed {
     pub(super) route: Route,
 }
 
+/// A sink and its output's name.
+pub(super) type Named = (String, Box<dyn Sink>);
+
 /// Parts the sinks from the rest.
-pub(super) fn split(outputs: Vec<Output>) -> (Vec<Routed>, Vec<(String, Box<dyn Sink>)>) {
+pub(super) fn split(outputs: Vec<Output>) -> (Vec<Routed>, Vec<Named>) {
     let mut sinks = Vec::new();
     let routed = outputs.into_iter().map(|Output { name, target }| {
         let route = match target {

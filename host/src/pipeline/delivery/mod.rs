@@ -21,10 +21,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::outputs::mark_key;
+use super::outputs::{Named, mark_key};
 use crate::batch::{Batch, DocumentKeys};
 use crate::fault::Fault;
-use crate::sink::Sink;
 use crate::sink::feed::OutputState;
 use crate::store::{DeadLetter, Parcel, Store, StoreError, Unit, Waiting};
 use crate::time::Clock;
@@ -124,12 +123,7 @@ impl Delivery {
     ///
     /// # Errors
     /// When the store cannot be read, or a thread cannot be started.
-    pub(super) fn start(
-        sinks: Vec<(String, Box<dyn Sink>)>,
-        store: &mut Store,
-        limits: Limits,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Self, Fault> {
+    pub(super) fn start(sinks: Vec<Named>, store: &mut Store, limits: Limits, clock: &Arc<dyn Clock>) -> Result<Self, Fault> {
         let sealed = store.state(SEALED_STATE)?.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
         let mut unit = store.begin()?;
         unit.remove_parcels_above(sealed)?;
@@ -150,7 +144,7 @@ impl Delivery {
         }
         let sealed = Arc::new(AtomicU64::new(sealed));
         let (said, acks) = sync_channel(ACKS);
-        let start = |(lane, (output, sink)): (usize, (String, Box<dyn Sink>))| -> Result<Lane, Fault> {
+        let start = |(lane, (output, sink)): (usize, Named)| -> Result<Lane, Fault> {
             let waiting = store.waiting(&output)?;
             let shared = Arc::new(Shared::default());
             shared.behind.store(waiting != Waiting::default(), Ordering::Release);

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::batch::{Column, Origin};
-use crate::sink::Refused;
+use crate::sink::{Refused, Sink};
 use crate::store::Reader;
 use crate::time::{SystemClock, Timestamp};
 
@@ -99,8 +99,7 @@ impl Bench {
         self.delivery = None;
         self.store = None;
         let mut store = Store::open(self.directory.path()).unwrap();
-        let sinks: Vec<(String, Box<dyn Sink>)> =
-            vec![("quick".into(), Box::new(self.quick.clone())), ("slow".into(), Box::new(self.slow.clone()))];
+        let sinks: Vec<Named> = vec![("quick".into(), Box::new(self.quick.clone())), ("slow".into(), Box::new(self.slow.clone()))];
         let limits = Limits { grace: Duration::from_millis(100), outbox: 2000 };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         self.delivery = Some(Delivery::start(sinks, &mut store, limits, &clock).unwrap());

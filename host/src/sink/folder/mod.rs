@@ -227,7 +227,7 @@ impl FolderSink {
             let target = self.settings.folder.join(self.name(&spool.path, "", spool.number));
             match table::write(&spool, &target) {
                 Ok(()) => {
-                    tracing::debug!(output = self.settings.output, file = %target.display(), rows = spool.rows, "Parquet file is there.")
+                    tracing::debug!(output = self.settings.output, file = %target.display(), rows = spool.rows, "Parquet file is there.");
                 }
                 Err(error) => {
                     result = Err(error);
