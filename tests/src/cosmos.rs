@@ -120,7 +120,8 @@ impl Project {
         Self::with_output(&json!({ "DataSourceType": "JSON Lines", "FilePath": path, "ScriptType": "OutputMock" }))
     }
 
-    fn with_output(local: &Value) -> Self {
+    /// The scored output's local file is this.
+    pub fn with_output(local: &Value) -> Self {
         let project = Self { dir: tempfile::tempdir().unwrap() };
         copy(&root().join("host/jobs/fraud"), &project.path());
         std::fs::write(project.path().join("Outputs/Local_outputCosmosDB.json"), local.to_string()).unwrap();

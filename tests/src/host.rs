@@ -98,6 +98,18 @@ impl Host {
         self.log.lock().unwrap().clone()
     }
 
+    /// The process's number.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A line of `/proc/PID/status` in MiB: `VmRSS`, or `VmHWM` for the most that it ever was.
+    pub fn mebibytes(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+        found.unwrap().trim().split(' ').next().unwrap().parse::<u64>().unwrap() / 1024
+    }
+
     /// SIGKILL: no time to finish anything.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -126,6 +138,11 @@ impl Host {
         // The thread that reads the log may be a little behind.
         std::thread::sleep(Duration::from_millis(200));
         self.log()
+    }
+
+    /// The code that it ended with, once it has.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.process.try_wait().unwrap().and_then(|status| status.code())
     }
 
     /// Ctrl-C; answers whether it ended well.

@@ -8,4 +8,6 @@ pub mod events;
 pub mod golden;
 pub mod guests;
 pub mod host;
+pub mod outputs;
+pub mod push;
 pub mod server;

@@ -151,7 +151,7 @@ async fn a_storm_of_429_and_an_account_that_is_down_are_waited_out() {
         // Nothing at all passes.
         cosmos.disturb(1, &[kind], 500).await;
         send(&host, &events).await;
-        until("waiting", &host, async || host.json(&client, "/health").await["status"] == "waiting").await;
+        until("being behind", &host, async || host.json(&client, "/health").await["status"] == "behind").await;
         let health = host.json(&client, "/health").await;
         assert!(health["reason"].as_str().unwrap().contains("outputCosmosDB"), "{health}");
         cosmos.disturb(0, &[], 0).await;
@@ -228,7 +228,7 @@ async fn a_document_that_the_server_refuses_waits_under_retry_until_the_server_t
     let host = start(&project);
     send(&host, &events).await;
     let client = reqwest::Client::new();
-    until("waiting", &host, async || host.json(&client, "/health").await["status"] == "waiting").await;
+    until("being behind", &host, async || host.json(&client, "/health").await["status"] == "behind").await;
     // It is said by name; what comes after it waits, too.
     let health = host.json(&client, "/health").await.to_string();
     assert!(health.contains("refuses document") && health.contains("partition key 'all'"), "{health}");

@@ -55,6 +55,8 @@ export interface State {
   model: { name: string; version: string; sha256: string; bytes: number; function: string } | null;
   totals: { predictions: number; flagged: number; share: number };
   rates: { events_per_second: number; watermark_delay_seconds: number | null; backlog: number };
+  /** The outputs that are neither the store nor the page. */
+  outputs?: { name: string; behind: number; refuses: string | null }[];
   breakdowns: Breakdown[];
   histogram: Histogram | null;
   series: Series[];

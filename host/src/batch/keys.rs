@@ -12,6 +12,8 @@
 
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Batch, Origin, RowId, write_value};
 use crate::time::Timestamp;
 
@@ -21,7 +23,7 @@ const GROUPED: u8 = 3;
 const SIGN: u64 = 1 << 63;
 
 /// One key for each row of a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentKeys {
     width: usize,
     bytes: Vec<u8>,
@@ -119,6 +121,12 @@ impl DocumentKeys {
     /// The key of row `row`.
     pub fn get(&self, row: usize) -> &[u8] {
         &self.bytes[row * self.width..(row + 1) * self.width]
+    }
+
+    /// Those of `rows` rows from row `first`.
+    #[must_use]
+    pub fn slice(&self, first: usize, rows: usize) -> Self {
+        Self { width: self.width, bytes: self.bytes[first * self.width..(first + rows) * self.width].to_vec() }
     }
 
     /// The key of row `row` as text: letters, digits and `-` only, so that it can be a document's id anywhere.

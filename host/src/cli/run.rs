@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// What happens to a row that stops a job in Stream Analytics (a CAST that fails, a script that throws).
     #[arg(long, default_value = "stop", value_enum, env = "TAMIS_ON_ERROR")]
     on_error: Policy,
+    /// How many bytes may wait in the data directory for outputs that are behind; then reading waits, too.
+    #[arg(long, default_value_t = 1 << 30, value_name = "BYTES", env = "TAMIS_OUTBOX_BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    outbox_bytes: u64,
 }
 
 /// What happens to a row that fails.
@@ -73,7 +76,8 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
             Level::Note | Level::Error => tracing::info!(%note, "Something is different here."),
         }
     }
-    let mut job = Job::start(project, Settings { on_error: args.on_error.into(), ..Settings::new(args.data_dir) })?;
+    let mut job =
+        Job::start(project, Settings { on_error: args.on_error.into(), outbox_bytes: args.outbox_bytes, ..Settings::new(args.data_dir) })?;
     let settings = serve::Settings { listen: args.listen, token: args.token, keys: args.access_keys, metrics };
     let server = Server::open(&job, settings).await?;
     let hubs: Vec<&str> = job.log().hubs().iter().map(|hub| hub.name()).collect();

@@ -21,7 +21,7 @@ pub use finding::{Finding, Level, Place};
 pub use folder::Folder;
 pub use function::{FunctionBody, FunctionSettings, MlEndpoint, Module};
 pub use input::{InputFormat, InputSettings, InputSource};
-pub use output::{CosmosLogin, CosmosSettings, OutputSettings, OutputTarget};
+pub use output::{CosmosLogin, CosmosSettings, FilesFormat, FilesSettings, OutputSettings, OutputTarget, PushForm, PushSettings};
 
 use listing::Entry;
 

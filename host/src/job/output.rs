@@ -1,10 +1,15 @@
 //! `Outputs/Y.json` and its `Local_Y.json`: where the rows of an output go.
 
+mod files;
+mod push;
+
 use std::fmt;
 
 use serde::Deserialize;
 
 use super::{Finding, Folder, JobError, local_sibling};
+pub use files::{FilesFormat, FilesSettings};
+pub use push::{PushForm, PushSettings};
 
 /// Where an output's rows go.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +25,10 @@ pub enum OutputTarget {
     },
     /// Cosmos DB.
     Cosmos(CosmosSettings),
+    /// Many files in a folder, by a path pattern.
+    Files(FilesSettings),
+    /// Rows pushed by HTTP.
+    Push(PushSettings),
 }
 
 /// How to reach a Cosmos DB container.
@@ -78,6 +87,9 @@ struct File {
     file_path: Option<String>,
     page: Option<serde_json::Value>,
     endpoint: Option<String>,
+    blob_storage_properties: serde_json::Value,
+    serialization: serde_json::Value,
+    azure_function_properties: serde_json::Value,
 }
 
 #[derive(Default, Deserialize)]
@@ -112,9 +124,17 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
                 cosmos(folder.shown(&local_path), &cloud, local)
                     .map_err(|message| folder.wrong(&local_path, &["DocumentDbProperties"], message))?,
             ),
+            kind if files::is_files(kind) => OutputTarget::Files(
+                files::read(folder.shown(&local_path), &name, &cloud, local, &folder.json(&local_path)?)
+                    .map_err(|(key, message)| folder.wrong(&local_path, &[key], message))?,
+            ),
+            kind if push::is_push(kind) => OutputTarget::Push(
+                push::read(folder.shown(&local_path), kind, &cloud, &folder.json(&local_path)?)
+                    .map_err(|(key, message)| folder.wrong(&local_path, &[key], message))?,
+            ),
             _ => {
                 let message = format!(
-                    "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines' or 'Cosmos DB' is expected",
+                    "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines', 'Folder', 'HTTP Push', 'Power BI' or 'Cosmos DB' is expected",
                     local.data_source_type
                 );
                 return Err(folder.wrong(&local_path, &["DataSourceType"], message));

@@ -1,5 +1,6 @@
-//! The second half of the running job: rows out to the sinks, then one transaction with the documents, the dead
-//! letters, the live page's figures and the checkpoint. What is behind a checkpoint is in every output.
+//! The second half of the running job: rows out to the sinks, and one transaction with the documents, the dead letters, the
+//! live page's figures, what sinks did not take ([`super::delivery`]) and the checkpoint. What is behind a checkpoint is in
+//! every output, or in the outbox.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,23 +10,27 @@ use std::time::{Duration, Instant};
 use backon::{BlockingRetryable, ExponentialBuilder};
 use tokio::sync::watch;
 
-use crate::batch::{Batch, DocumentKeys, write_row};
+use crate::batch::{Batch, DocumentKeys};
 use crate::fault::{Fault, Retry};
-use crate::sink::Refused;
 use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
-use crate::store::{DeadLetter, Scored, Store};
+use crate::store::{DeadLetter, Scored, Store, Waiting};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
 use crate::udf::Function;
 
 use super::Status;
 use super::compute::{Save, Unit};
+use super::delivery::{Changes, Delivery, Handed};
 use super::engine::Rows;
 use super::measure as names;
-use super::outputs::{Output, Target, mark_key};
+use super::outputs::{Route, Routed};
 use super::shadow::Shadow;
 
-/// The page is told at most so often.
+/// While nothing comes, the page is told so often, so that rates fall.
 const PUBLISH: Duration = Duration::from_millis(250);
+/// When something comes, it is told at once, but not more often than this.
+const PUBLISH_GAP: Duration = Duration::from_millis(50);
+/// Telling the page takes at most one part in so many of the time, down to [`PUBLISH`].
+const PUBLISH_SHARE: u32 = 10;
 /// Units that wait are written together, up to so many rows.
 const MAX_ROWS: usize = 65_536;
 /// The first wait before a refused write is tried again, and the longest.
@@ -41,7 +46,8 @@ pub(super) const ENGINE_STATE: &str = "engine";
 #[derive(Debug)]
 pub(super) struct Commit {
     pub(super) store: Store,
-    pub(super) outputs: Vec<Output>,
+    pub(super) outputs: Vec<Routed>,
+    pub(super) delivery: Delivery,
     /// A unit that was received and not yet written.
     pub(super) ahead: Option<Unit>,
     pub(super) feed: Feed,
@@ -64,33 +70,42 @@ impl Commit {
     /// # Errors
     /// What stops the job.
     pub(super) fn run(mut self, units: &Receiver<Unit>) -> Result<(), Fault> {
-        self.publish();
-        let mut published = Instant::now();
+        let mut told = Told::now(self.publish());
         loop {
             let next = match self.ahead.take() {
                 Some(next) => Ok(next),
-                None => units.recv_timeout(PUBLISH.saturating_sub(published.elapsed())),
+                None => units.recv_timeout(told.due()),
             };
             match next {
                 Ok(first) => {
-                    self.take(first, units)?;
-                    if published.elapsed() < PUBLISH {
-                        continue;
+                    told.news = true;
+                    if !self.take(first, units)? {
+                        break;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.publish();
-                    return Ok(());
-                }
+                Err(RecvTimeoutError::Timeout) => self.acknowledge(Duration::ZERO)?,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.publish();
-            published = Instant::now();
+            if told.due().is_zero() {
+                told = Told::now(self.publish());
+            }
         }
+        // At the end of all files, outputs that are behind still get their rows.
+        while !self.delivery.is_done() && !self.stop.load(Ordering::Relaxed) {
+            self.acknowledge(PUBLISH)?;
+            self.publish();
+        }
+        self.delivery.close()?;
+        self.acknowledge(Duration::ZERO)?;
+        self.publish();
+        Ok(())
     }
 
-    /// Writes a unit and those that wait behind it.
-    fn take(&mut self, first: Unit, units: &Receiver<Unit>) -> Result<(), Fault> {
+    /// Writes a unit and those that wait behind it; `false` when the job is to stop before that.
+    fn take(&mut self, first: Unit, units: &Receiver<Unit>) -> Result<bool, Fault> {
+        if !self.room()? {
+            return Ok(false);
+        }
         let (mut save, mut watermark, mut backlog, mut events, mut shown) =
             (first.save, first.watermark, first.backlog, first.events, first.shown);
         let mut work = Work::default();
@@ -106,16 +121,14 @@ impl Commit {
             shown = next.shown.or(shown);
             self.sort(next.rows, next.dead_letters, &next.models, next.shadow, &mut work);
         }
-        self.write_sinks(&mut work)?;
+        work.handed = self.delivery.hand_over(std::mem::take(&mut work.sinks));
         for (output, batch) in &work.feed {
             self.feed.add(output, batch);
         }
-        let (documents, dead_letters) = self.retried(|this| this.transaction(&work, save.as_ref()))?;
+        let documents = self.written(&work, save.as_ref(), None)?;
         metrics::counter!(names::OUTPUT_EVENTS).increment(work.rows as u64);
-        metrics::counter!(names::ERRORS).increment(dead_letters);
         metrics::gauge!(names::BACKLOG).set(backlog as f64);
         self.job.documents += documents;
-        self.job.dead_letters += dead_letters;
         self.rates.backlog = backlog;
         self.rate.add(self.clock.now(), events);
         self.watermark = watermark;
@@ -123,7 +136,46 @@ impl Commit {
             *model = model_state(&module, &model.function);
             self.shown.send_replace(Some(module));
         }
+        Ok(true)
+    }
+
+    /// Waits until the outbox has room; `false` when the job is to stop before that.
+    fn room(&mut self) -> Result<bool, Fault> {
+        let mut waited = false;
+        while !self.delivery.has_room() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            if !waited {
+                tracing::warn!("{}", self.delivery.full());
+            }
+            waited = true;
+            self.status.send_replace(Status::Waiting(self.delivery.full()));
+            self.acknowledge(PUBLISH)?;
+            self.publish();
+        }
+        if waited {
+            self.status.send_replace(Status::Running);
+        }
+        Ok(true)
+    }
+
+    /// Writes down what outputs have acknowledged between two units.
+    fn acknowledge(&mut self, wait: Duration) -> Result<(), Fault> {
+        let changes = self.delivery.acknowledged(wait)?;
+        if !changes.is_empty() {
+            self.written(&Work::default(), None, Some(changes))?;
+        }
         Ok(())
+    }
+
+    /// One transaction, tried until it works. Answers how many documents are new.
+    fn written(&mut self, work: &Work, save: Option<&Save>, mut changes: Option<Changes>) -> Result<u64, Fault> {
+        let Stored { documents, dead_letters, removed } = self.retried(|this| this.transaction(work, save, &mut changes))?;
+        self.delivery.committed(changes.unwrap_or_default(), &removed);
+        metrics::counter!(names::ERRORS).increment(dead_letters);
+        self.job.dead_letters += dead_letters;
+        Ok(documents)
     }
 
     /// Takes the next unit when there is one.
@@ -138,39 +190,20 @@ impl Commit {
         for Rows { output, branch, batch } in rows {
             let keys = DocumentKeys::of(&batch, branch);
             work.rows += batch.rows();
-            match &self.outputs[output].target {
-                Target::Store => {
+            match &self.outputs[output].route {
+                Route::Store => {
                     let model = models.get(usize::from(branch)).cloned().flatten();
                     work.documents.push(Documents { output, keys, batch, model, shadow: Arc::clone(&shadow) });
                 }
-                Target::Feed => work.feed.push((self.outputs[output].name.clone(), batch)),
-                Target::Sink(_) => work.sinks.push((output, keys, batch)),
+                Route::Feed => work.feed.push((self.outputs[output].name.clone(), batch)),
+                Route::Sink(lane) => work.sinks.push((*lane, keys, batch)),
             }
         }
     }
 
-    /// Sinks acknowledge before the checkpoint passes. A row that a sink can never take is a dead letter.
-    fn write_sinks(&mut self, work: &mut Work) -> Result<(), Fault> {
-        let now = self.clock.now();
-        for (output, keys, batch) in &work.sinks {
-            let refused = self.retried(|this| match &mut this.outputs[*output].target {
-                Target::Sink(sink) => sink.write(batch, keys),
-                Target::Store | Target::Feed => Ok(Vec::new()),
-            })?;
-            let name = &self.outputs[*output].name;
-            work.dead_letters.extend(refused.into_iter().map(|refused| unwritten(name, refused, batch, now)));
-        }
-        for output in 0..self.outputs.len() {
-            self.retried(|this| match &mut this.outputs[output].target {
-                Target::Sink(sink) => sink.flush(),
-                Target::Store | Target::Feed => Ok(()),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// One transaction. Answers how many documents and dead letters are new.
-    fn transaction(&mut self, work: &Work, save: Option<&Save>) -> Result<(u64, u64), Fault> {
+    /// One transaction. While the documents are put into it, sinks write the same unit's rows; `changes` is what came of
+    /// that, once it is known.
+    fn transaction(&mut self, work: &Work, save: Option<&Save>, changes: &mut Option<Changes>) -> Result<Stored, Fault> {
         let mut unit = self.store.begin()?;
         let mut documents = 0;
         for Documents { output, keys, batch, model, shadow } in &work.documents {
@@ -182,43 +215,44 @@ impl Commit {
             };
             documents += unit.put_scored_documents(&self.outputs[*output].name, keys, batch, scored)?;
         }
-        let dead_letters = unit.put_dead_letters(&work.dead_letters)?;
+        let changes = match changes {
+            Some(changes) => changes,
+            None => changes.insert(self.delivery.settle(&work.handed, save.is_some())?),
+        };
+        let mut dead_letters = unit.put_dead_letters(&work.dead_letters)?;
+        dead_letters += unit.put_dead_letters(&changes.letters)?;
+        let removed = self.delivery.write(changes, &mut unit)?;
         if let Some(Save { checkpoint, state }) = save {
             unit.set_checkpoint(checkpoint)?;
             unit.set_state(ENGINE_STATE, state)?;
             unit.set_state(PAGE_STATE, &self.feed.save())?;
-            for output in &self.outputs {
-                if let Target::Sink(sink) = &output.target
-                    && let Some(mark) = sink.mark()
-                {
-                    unit.set_state(&mark_key(&output.name), &mark)?;
-                }
-            }
         }
         unit.commit()?;
-        Ok((documents, dead_letters))
+        Ok(Stored { documents, dead_letters, removed })
     }
 
     /// Tries until it works, as long as the fault is one that may pass and nobody asks to stop.
     fn retried<T>(&mut self, mut action: impl FnMut(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         let (stop, status) = (Arc::clone(&self.stop), self.status.clone());
-        let this = std::cell::RefCell::new(self);
+        let (this, waited) = (std::cell::RefCell::new(self), std::cell::Cell::new(false));
         let done = (|| action(*this.borrow_mut()))
             .retry(ExponentialBuilder::default().with_min_delay(RETRY.0).with_max_delay(RETRY.1).with_jitter().without_max_times())
             .when(|fault: &Fault| fault.retry == Retry::Backoff && !stop.load(Ordering::Relaxed))
             .notify(|fault, wait| {
-                tracing::error!(%fault, ?wait, "Output refuses; trying again.");
+                tracing::error!(%fault, ?wait, "The store refuses; trying again.");
                 status.send_replace(Status::Waiting(fault.to_string()));
+                waited.set(true);
             })
             .call();
-        if matches!(*status.borrow(), Status::Waiting(_)) && done.is_ok() {
+        if waited.get() && done.is_ok() {
             status.send_replace(Status::Running);
         }
         done
     }
 
-    /// Tells the page and the metrics.
-    fn publish(&mut self) {
+    /// Tells the page and the metrics. Answers how long that took.
+    fn publish(&mut self) -> Duration {
+        let start = Instant::now();
         let now = self.clock.now();
         // Before the first event there is no watermark.
         if self.watermark.0 > 0 {
@@ -226,8 +260,13 @@ impl Commit {
             metrics::gauge!(names::WATERMARK_DELAY).set(self.rates.watermark_delay_seconds);
         }
         self.rates.events_per_second = self.rate.rate(now);
-        let around = Around { time: now, job: self.job.clone(), model: self.model.clone(), rates: self.rates };
+        let outputs = self.delivery.states();
+        for output in &outputs {
+            metrics::gauge!(names::OUTPUT_BEHIND, "output" => output.name.clone()).set(output.behind as f64);
+        }
+        let around = Around { time: now, job: self.job.clone(), model: self.model.clone(), rates: self.rates, outputs };
         self.feed.publish(&around);
+        start.elapsed()
     }
 }
 
@@ -247,23 +286,39 @@ struct Work {
     rows: usize,
     documents: Vec<Documents>,
     feed: Vec<(String, Batch)>,
+    /// By the place of the sink.
     sinks: Vec<(usize, DocumentKeys, Batch)>,
+    handed: Handed,
     dead_letters: Vec<DeadLetter>,
 }
 
-/// The dead letter of a row that an output can never take: the row as JSON.
-fn unwritten(output: &str, Refused { row, reason }: Refused, batch: &Batch, now: Timestamp) -> DeadLetter {
-    let mut body = Vec::new();
-    write_row(batch, row, &mut body);
-    DeadLetter {
-        input: String::new(),
-        origin: batch.row_id(row),
-        time: batch.times[row],
-        recorded: now,
-        step: format!("output {output}"),
-        reason,
-        model: String::new(),
-        body,
+/// What a transaction has stored.
+#[derive(Debug)]
+struct Stored {
+    /// New documents and dead letters.
+    documents: u64,
+    dead_letters: u64,
+    /// What left the outbox.
+    removed: Vec<Waiting>,
+}
+
+/// When the page was told last.
+struct Told {
+    at: Instant,
+    cost: Duration,
+    /// Whether something was written since.
+    news: bool,
+}
+
+impl Told {
+    fn now(cost: Duration) -> Self {
+        Self { at: Instant::now(), cost, news: false }
+    }
+
+    /// In how long it is to be told again.
+    fn due(&self) -> Duration {
+        let gap = if self.news { (self.cost * PUBLISH_SHARE).clamp(PUBLISH_GAP, PUBLISH) } else { PUBLISH };
+        gap.saturating_sub(self.at.elapsed())
     }
 }
 

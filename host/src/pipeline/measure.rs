@@ -28,6 +28,9 @@ pub(super) const FUNCTION_EVENTS: &str = "AMLCalloutInputEvents";
 /// Dead letters written; Stream Analytics counts them as runtime errors.
 pub(super) const ERRORS: &str = "Errors";
 
+/// Rows that wait in the outbox, by output.
+pub(super) const OUTPUT_BEHIND: &str = "OutputEventsBehind";
+
 /// Tells the recorder what each metric means and starts the counters at zero, so that a scrape shows them all.
 pub(super) fn describe() {
     let counters = [
@@ -48,6 +51,7 @@ pub(super) fn describe() {
     }
     describe_gauge!(WATERMARK_DELAY, Unit::Seconds, "How far the watermark is behind the clock.");
     describe_gauge!(BACKLOG, Unit::Count, "Events in the log that are not read yet.");
+    describe_gauge!(OUTPUT_BEHIND, Unit::Count, "Rows that wait in the outbox for an output that is behind.");
     metrics::gauge!(WATERMARK_DELAY).set(0.0);
     metrics::gauge!(BACKLOG).set(0.0);
 }

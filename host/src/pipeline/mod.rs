@@ -10,13 +10,14 @@
 //! - [`engine`]: the running query; `operators`: stateful steps that join the query with another room
 //! - `functions`: `udf.…` calls, answered by the sandbox
 //! - `versions`: other modules take over while the job runs; `shadow`: what challengers answer
-//! - `outputs`: what each `INTO` opens
+//! - `outputs`: what each `INTO` opens; `delivery`: a thread for each sink, and the outbox of one that is behind
 //! - `measure`: the metrics' names
 
 pub mod bounded;
 mod check;
 mod commit;
 mod compute;
+mod delivery;
 pub mod engine;
 mod explain;
 mod functions;
@@ -52,7 +53,7 @@ use crate::udf::Function;
 pub enum Status {
     /// Events are processed as they come.
     Running,
-    /// An output refuses for now; it is tried again. Nothing is lost meanwhile: events wait in the log.
+    /// The store or the outbox takes nothing for now; it is tried again. Nothing is lost meanwhile: events wait in the log.
     Waiting(String),
     /// It was stopped, or its files were read to their end.
     Ended,

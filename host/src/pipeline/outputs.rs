@@ -1,14 +1,18 @@
 //! Opens what each output's settings name.
 
+mod bind;
+
 use std::path::Path;
 
 use tokio::runtime::Handle;
 
 use crate::fault::Fault;
-use crate::job::{CosmosLogin, OutputErrorPolicy, OutputSettings, OutputTarget, Project};
+use crate::job::{CosmosLogin, OutputSettings, OutputTarget, Project};
 use crate::query::Plan;
-use crate::sink::cosmos::{CosmosSettings, CosmosSink, ErrorPolicy, Login};
+use crate::sink::cosmos::{CosmosSettings, CosmosSink, Login};
 use crate::sink::feed::{BreakdownSettings, PageSettings, PredictionSettings};
+use crate::sink::folder::FolderSink;
+use crate::sink::http_push::HttpPush;
 use crate::sink::{JsonLines, Sink};
 use crate::store::Store;
 
@@ -19,8 +23,46 @@ pub(super) enum Target {
     Store,
     /// The live page: counted in the same transaction, shown after it.
     Feed,
-    /// Anything else: written and flushed before that transaction.
+    /// Anything else: handed to a thread of its own, acknowledged before that transaction or kept in it.
     Sink(Box<dyn Sink>),
+}
+
+/// The same, once the sinks are with their threads.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// The embedded store.
+    Store,
+    /// The live page.
+    Feed,
+    /// The sink in that place.
+    Sink(usize),
+}
+
+/// An output's name and where its rows go.
+#[derive(Debug)]
+pub(super) struct Routed {
+    pub(super) name: String,
+    pub(super) route: Route,
+}
+
+/// A sink and its output's name.
+pub(super) type Named = (String, Box<dyn Sink>);
+
+/// Parts the sinks from the rest.
+pub(super) fn split(outputs: Vec<Output>) -> (Vec<Routed>, Vec<Named>) {
+    let mut sinks = Vec::new();
+    let routed = outputs.into_iter().map(|Output { name, target }| {
+        let route = match target {
+            Target::Store => Route::Store,
+            Target::Feed => Route::Feed,
+            Target::Sink(sink) => {
+                sinks.push((name.clone(), sink));
+                Route::Sink(sinks.len() - 1)
+            }
+        };
+        Routed { name, route }
+    });
+    (routed.collect(), sinks)
 }
 
 /// One output of the query.
@@ -48,6 +90,12 @@ pub(super) fn open(project: &Project, plan: &Plan, data_dir: &Path, store: &Stor
                 let mark = store.state(&mark_key(&settings.name))?;
                 Target::Sink(Box::new(JsonLines::open(&data_dir.join(path), mark.as_deref())?))
             }
+            OutputTarget::Files(files) => {
+                let mark = store.state(&mark_key(&settings.name))?;
+                let files = bind::files(project, settings, files, data_dir)?;
+                Target::Sink(Box::new(FolderSink::open(files, mark.as_deref())?))
+            }
+            OutputTarget::Push(push) => Target::Sink(Box::new(HttpPush::open(bind::push(project, settings, push)?, &Handle::current())?)),
             OutputTarget::Cosmos(_) => {
                 let cosmos = cosmos(project, settings)?.ok_or_else(|| Fault::internal("not a Cosmos DB output").at(name.as_str()))?;
                 Target::Sink(Box::new(CosmosSink::open(&cosmos, &plan.columns_into(name), &Handle::current())?))
@@ -91,11 +139,7 @@ pub fn cosmos(project: &Project, output: &OutputSettings) -> Result<Option<Cosmo
         container: cosmos.container.clone(),
         partition_key: cosmos.partition_key.clone(),
         document_id: cosmos.document_id.clone(),
-        policy: match project.config.output_error_policy {
-            OutputErrorPolicy::Retry => ErrorPolicy::Retry,
-            OutputErrorPolicy::Drop => ErrorPolicy::Drop,
-            OutputErrorPolicy::Stop => ErrorPolicy::Stop,
-        },
+        policy: bind::policy(project),
     }))
 }
 

@@ -19,6 +19,7 @@ use crate::udf::{Function, Limits, Sandbox};
 
 use super::commit::{Commit, ENGINE_STATE, PAGE_STATE, model_state};
 use super::compute::{Compute, Unit};
+use super::delivery::{self, Delivery};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
 use super::functions::{CallSettings, Calls};
 use super::reader::{Place, Reader};
@@ -39,12 +40,23 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// What happens to a row that stops a job in Stream Analytics.
     pub on_error: OnError,
+    /// Bytes that may wait in the store for outputs that are behind; beyond it reading waits, too.
+    pub outbox_bytes: u64,
 }
+
+/// The usual room for outputs that are behind.
+const OUTBOX: u64 = 1 << 30;
 
 impl Settings {
     /// The usual ones.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), limits: Limits::default(), clock: Arc::new(SystemClock), on_error: OnError::default() }
+        Self {
+            data_dir: data_dir.into(),
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock),
+            on_error: OnError::default(),
+            outbox_bytes: OUTBOX,
+        }
     }
 }
 
@@ -63,7 +75,7 @@ impl Job {
         plan(&project, &catalog(&project, &calls))?;
         let page = outputs::page(&project)?;
 
-        let store = Store::open(&settings.data_dir)?;
+        let mut store = Store::open(&settings.data_dir)?;
         let versions = versions(&project, &calls, &sandbox, &settings)?;
         let plan = plan(&project, &catalog(&project, &calls))?;
         let (shown, modules) = (calls.first(&project).cloned(), calls.modules());
@@ -110,9 +122,13 @@ impl Job {
             documents: store.documents()?,
             dead_letters: store.dead_letters()?,
         };
+        let (outputs, sinks) = outputs::split(outputs);
+        let limits = delivery::Limits { grace: delivery::GRACE, outbox: settings.outbox_bytes };
+        let delivery = Delivery::start(sinks, &mut store, limits, &settings.clock)?;
         let commit = Commit {
             store,
             outputs,
+            delivery,
             ahead: None,
             feed,
             clock: Arc::clone(&settings.clock),

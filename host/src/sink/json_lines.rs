@@ -84,12 +84,13 @@ fn end_of_last_line(file: &mut File) -> std::io::Result<u64> {
 
 impl Sink for JsonLines {
     fn write(&mut self, batch: &Batch, _keys: &DocumentKeys) -> Result<Vec<Refused>, Fault> {
+        // Before the batch is taken: when this fails, the same batch is brought again.
+        if self.buffer.len() >= BUFFER {
+            self.write_out()?;
+        }
         for row in 0..batch.rows() {
             write_row(batch, row, &mut self.buffer);
             self.buffer.push(b'\n');
-        }
-        if self.buffer.len() >= BUFFER {
-            self.write_out()?;
         }
         Ok(Vec::new())
     }

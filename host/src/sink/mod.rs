@@ -4,17 +4,23 @@
 //! own, because its documents and the checkpoint are one transaction.)
 //!
 //! - [`JsonLines`]: a file, one row a line
+//! - [`folder`]: many files, by the path pattern of a Blob Storage output: JSON, CSV, Parquet
 //! - [`cosmos`]: Cosmos DB
+//! - [`http_push`]: Power BI or any other address that takes rows by HTTP
 //! - [`feed`]: the live page's figures and rows
 //!
-//! A sink is called on the pipeline's thread and may block. What it has taken is acknowledged when [`Sink::flush`] returns;
-//! only then does the checkpoint pass those rows.
+//! A sink is called on a thread of its own and may block. What it has taken is acknowledged when [`Sink::flush`] returns.
 
 pub mod cosmos;
 pub mod feed;
+pub mod folder;
+pub mod http_push;
 mod json_lines;
 
+pub use cosmos::ErrorPolicy;
 pub use json_lines::JsonLines;
+
+use std::time::Instant;
 
 use crate::batch::{Batch, DocumentKeys};
 use crate::fault::Fault;
@@ -38,9 +44,32 @@ pub trait Sink: Send + std::fmt::Debug {
     /// Returns when everything taken so far is durable.
     fn flush(&mut self) -> Result<(), Fault>;
 
-    /// Where the output stands after a flush. It is kept with the checkpoint, in one transaction, and handed back when the
+    /// Rows taken since the last flush that turned out, in that flush, to be ones that this output can never take: the
+    /// number of the batch among those written since the flush before, and the row. Asked for once after each flush.
+    fn refused_late(&mut self) -> Vec<(usize, Refused)> {
+        Vec::new()
+    }
+
+    /// When it makes sense to try again after the fault that was just answered, when the output knows.
+    fn retry_at(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Where the output stands after it was opened, and after a flush. It is kept with the checkpoint, in one transaction, and handed back when the
     /// output is opened again, so that what was written behind the checkpoint can be taken back. `None`: it need not be.
     fn mark(&self) -> Option<Vec<u8>> {
         None
+    }
+
+    /// That mark is durable: nothing before it is ever brought again. Comes now and then between two flushes, also while
+    /// no rows come.
+    fn kept(&mut self, mark: &[u8]) -> Result<(), Fault> {
+        let _nothing_to_do = mark;
+        Ok(())
+    }
+
+    /// The job ends in order, everything taken is durable and its mark is kept: no more rows come until the next start.
+    fn finish(&mut self) -> Result<(), Fault> {
+        Ok(())
     }
 }

@@ -6,9 +6,11 @@
 //! - [`Store`]: the one writer (the pipeline's thread)
 //! - [`Unit`]: one transaction
 //! - [`Reader`]: reads, also from another process
+//! - `outbox`: rows that an output has not taken yet
 //! - `schema`: the tables, their version, and why they are laid out as they are
 
 mod error;
+mod outbox;
 mod print;
 mod read;
 mod schema;
@@ -19,6 +21,7 @@ mod write;
 mod tests;
 
 pub use error::StoreError;
+pub use outbox::{Parcel, Waiting};
 pub use print::print_documents;
 pub use read::{Document, Documents, Reader};
 pub use unit::{Scored, Unit};

@@ -16,7 +16,7 @@ const PAGE: usize = 256;
 /// A read-only view of a store. Readers never block the writer, nor the writer them.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// One document.

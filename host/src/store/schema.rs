@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The layout that this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// Marks the file as ours ("Tami").
 const APPLICATION: i64 = 0x5461_6d69;
 
@@ -41,15 +41,25 @@ CREATE TABLE checkpoint (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE watermark (only INTEGER PRIMARY KEY CHECK (only = 1), ticks INTEGER NOT NULL) STRICT;
 CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY, output TEXT NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX outbox_by_output ON outbox (output, seq);
 ";
 
 /// What a file of an earlier version lacks, by the version that has it.
-const CHANGES: [(i64, &str); 1] = [(
-    2,
-    "ALTER TABLE documents ADD COLUMN model INTEGER;
-     ALTER TABLE documents ADD COLUMN challenger TEXT;
-     CREATE TABLE models (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE) STRICT;",
-)];
+const CHANGES: [(i64, &str); 2] = [
+    (
+        2,
+        "ALTER TABLE documents ADD COLUMN model INTEGER;
+         ALTER TABLE documents ADD COLUMN challenger TEXT;
+         CREATE TABLE models (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE) STRICT;",
+    ),
+    (
+        3,
+        "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, output TEXT NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
+           body BLOB NOT NULL) STRICT;
+         CREATE INDEX outbox_by_output ON outbox (output, seq);",
+    ),
+];
 
 /// Sets a writer's connection up and makes the tables when they are not there.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

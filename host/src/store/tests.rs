@@ -193,12 +193,13 @@ fn a_file_of_the_first_layout_is_brought_to_this_one() {
     let mut store = Store::open(directory.path()).unwrap();
     put(&mut store, "a", &events(0, 0..3));
     let first = "ALTER TABLE documents DROP COLUMN model; ALTER TABLE documents DROP COLUMN challenger; DROP TABLE models;
-        PRAGMA user_version = 1";
+        DROP TABLE outbox; PRAGMA user_version = 1";
     store.connection.execute_batch(first).unwrap();
     drop(store);
     let mut store = Store::open(directory.path()).unwrap();
     put(&mut store, "a", &events(0, 3..4));
     assert_eq!(Reader::open(directory.path()).unwrap().documents(None).unwrap().count(), 4);
+    assert_eq!(store.waiting("a").unwrap(), Waiting::default());
 }
 
 #[test]

@@ -153,6 +153,10 @@ impl<'a> Unit<'a> {
         Ok(())
     }
 
+    pub(super) fn connection(&self) -> &rusqlite::Connection {
+        &self.store.connection
+    }
+
     /// Makes it all durable.
     pub fn commit(mut self) -> Result<(), StoreError> {
         self.store.connection.execute_batch("COMMIT")?;

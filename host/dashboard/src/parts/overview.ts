@@ -31,6 +31,8 @@ export function overview(state: State | undefined): TemplateResult {
   const totals = state?.totals;
   const rates = state?.rates;
   const letters = state?.job.dead_letters ?? 0;
+  const late = (state?.outputs ?? []).filter((it) => it.behind > 0 || it.refuses !== null);
+  const behind = late.reduce((sum, it) => sum + it.behind, 0);
   const share = totals && totals.predictions > 0 ? totals.share : Number.NaN;
   return html`<section class="panel overview" aria-label="Overview">
     ${disc(share)}
@@ -57,6 +59,7 @@ export function overview(state: State | undefined): TemplateResult {
         letters > 0 ? "warn" : "",
         letters > 0 ? "kept with their reasons" : "",
       )}
+      ${late.length > 0 ? figure("rows-behind", "Rows behind", behind, count(behind), "warn", late.map((it) => it.name).join(", ")) : nothing}
       ${figure("documents", "Documents stored", state?.job.documents, count(state?.job.documents))}
     </dl>
   </section>`;

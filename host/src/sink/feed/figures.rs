@@ -140,6 +140,7 @@ impl Figures {
             model: around.model.clone(),
             totals: Totals { predictions: self.predictions, flagged: self.flagged, share },
             rates: around.rates,
+            outputs: around.outputs.clone(),
             breakdowns: self.breakdowns.iter().zip(&settings.breakdowns).map(|(counts, settings)| counts.state(&settings.title)).collect(),
             histogram: settings.predictions.score.clone().map(|column| HistogramState {
                 column,

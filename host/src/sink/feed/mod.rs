@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub use rate::RateMeter;
 pub use rows::{FeedRow, Rows, Run};
 pub use settings::{BreakdownSettings, HistogramSettings, LatestSettings, PageSettings, PredictionSettings, SeriesSettings, Words};
-pub use state::{Around, BreakdownState, HistogramState, JobState, ModelState, PageState, Point, Rates, SeriesState, Totals};
+pub use state::{Around, BreakdownState, HistogramState, JobState, ModelState, OutputState, PageState, Point, Rates, SeriesState, Totals};
 
 use crate::batch::Batch;
 use crate::fault::Fault;

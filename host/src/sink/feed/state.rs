@@ -21,6 +21,8 @@ pub struct PageState {
     pub totals: Totals,
     /// How fast, how far behind.
     pub rates: Rates,
+    /// The outputs that are neither the store nor the page.
+    pub outputs: Vec<OutputState>,
     /// Counts by the values of columns.
     pub breakdowns: Vec<BreakdownState>,
     /// Counts by score; `null` when no score column is set.
@@ -42,6 +44,19 @@ pub struct Around {
     pub model: Option<ModelState>,
     /// How fast, how far behind.
     pub rates: Rates,
+    /// The outputs that are neither the store nor the page.
+    pub outputs: Vec<OutputState>,
+}
+
+/// How an output is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct OutputState {
+    /// Its name in the query.
+    pub name: String,
+    /// Rows that wait for it in the outbox.
+    pub behind: u64,
+    /// Why it does not take rows, while it does not.
+    pub refuses: Option<String>,
 }
 
 /// The job.
