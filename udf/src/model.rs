@@ -51,7 +51,7 @@ impl Model {
     /// What is wrong with them.
     pub fn read(json: &str, program: &[u8]) -> Result<Self, String> {
         let signature = Signature::from_json(json.as_bytes()).map_err(|error| error.to_string())?;
-        let scorer = Scorer::from_bytes(program).map_err(|error| error.to_string())?;
+        let scorer = scorer(program)?;
         let fits = |(kind, column): (&Kind, &Column)| match (kind, column.ty) {
             (Kind::Float, Type::Float) | (Kind::BigInt, Type::BigInt | Type::Bit) => true,
             (Kind::Text { categories }, Type::Text) => *categories == column.categories,
@@ -77,6 +77,18 @@ impl Model {
     pub fn task(&self, function: u32) -> Option<Task> {
         self.tasks.get(function as usize).copied()
     }
+}
+
+#[cfg(not(all(feature = "general", target_arch = "wasm32")))]
+fn scorer(program: &[u8]) -> Result<Scorer, String> {
+    Scorer::from_bytes(program).map_err(|error| error.to_string())
+}
+
+/// The general guest runs graphs by tract.
+#[cfg(all(feature = "general", target_arch = "wasm32"))]
+fn scorer(program: &[u8]) -> Result<Scorer, String> {
+    let program = tamis_model::Program::from_bytes(program).map_err(|error| error.to_string())?;
+    Scorer::with_engine(program, &tamis_general::prepare)
 }
 
 /// The model that was baked in.
