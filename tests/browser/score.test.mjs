@@ -42,7 +42,7 @@ async function module(body, abi = 1) {
 /** The reasons that a line shows, and what they come to in all. */
 const reasons = (row) =>
   page.locator(`[data-test="result"][data-row="${row}"]`).evaluate((line) => ({
-    reasons: [...line.querySelectorAll('[data-test="reason"]')].map(({ dataset, textContent }) => ({ ...dataset, text: textContent.replace(/\s+/g, " ").trim() })),
+    reasons: [...line.querySelectorAll('[data-test="reason"]')].map(({ dataset, textContent, title }) => ({ ...dataset, sentence: title, text: textContent.replace(/\s+/g, " ").trim() })),
     sum: { ...line.querySelector('[data-test="reason-sum"]')?.dataset },
   }));
 
@@ -113,7 +113,8 @@ test("each row shows why it has its score", async () => {
     assert.equal(shown.reasons.length, 5);
     const sizes = shown.reasons.map(({ contribution }) => Math.abs(Number(contribution)));
     assert.deepEqual(sizes, [...sizes].sort((a, b) => b - a));
-    for (const { reason, code, contribution, text } of shown.reasons) {
+    for (const { reason, code, contribution, text, sentence } of shown.reasons) {
+      assert.match(sentence, new RegExp(`^${reason} is .+, which (raises|lowers) the log-odds by [0-9.]+$`));
       assert.equal(code, `${reason.toUpperCase()}_${Number(contribution) > 0 ? "RAISES" : "LOWERS"}`);
       assert.ok(text.includes(`${reason} is `) && text.includes(String(row[reason]).slice(0, 6)), text);
     }

@@ -35,6 +35,7 @@ export function resultsPanel(state: State): TemplateResult | typeof nothing {
   const reasons = run.answers.find(({ name }) => name === EXPLAIN)?.answers;
   const first = columns[0]?.answers ?? [];
   const rejected = first.filter((answer) => "rejected" in answer).length;
+  const unit = state.opened?.signature.explain?.unit;
   const speed =
     run.milliseconds > 0.2 ? `, ${count((rows.length / run.milliseconds) * 1000)} rows a second` : "";
   return html`<section class="panel results" aria-labelledby="results-title">
@@ -51,7 +52,7 @@ export function resultsPanel(state: State): TemplateResult | typeof nothing {
           <tr>
             <th scope="col" class="number">row</th>
             ${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}
-            <th scope="col" class="wide">why</th>
+            <th scope="col" class="wide">why${unit ? `, in ${unit}` : ""}</th>
           </tr>
         </thead>
         <tbody>
@@ -89,16 +90,17 @@ function shown(value: Cell): string {
 function list(answer: Answer | undefined): TemplateResult | typeof nothing {
   const told = answer && "value" in answer ? parsed(answer.value) : undefined;
   if (!told) return nothing;
-  const { base, value, rest, reasons } = told;
+  const { base, value: sum, rest, reasons } = told;
   return html`<ul class="reasons">
     ${reasons.map(
-      ({ code, column, contribution, text }) =>
-        html`<li data-test="reason" data-reason=${column} data-code=${code} data-contribution=${contribution}>
-          <code class=${contribution > 0 ? "up" : "down"}>${signed(contribution)}</code> ${text}
+      ({ code, column, contribution, text, value }) =>
+        html`<li data-test="reason" data-reason=${column} data-code=${code} data-contribution=${contribution} title=${text}>
+          <code class=${contribution > 0 ? "up" : "down"}>${signed(contribution)}</code>
+          ${column} is ${value ?? "missing"}
         </li>`,
     )}
-    <li class="quiet" data-test="reason-sum" data-base=${base} data-rest=${rest} data-sum=${value}>
-      <code>${signed(value)}</code> in all: ${signed(base)} before any column is known, ${signed(rest)} by the others
+    <li class="quiet" data-test="reason-sum" data-base=${base} data-rest=${rest} data-sum=${sum}>
+      <code>${signed(sum)}</code> in all: ${signed(base)} before any column is known, ${signed(rest)} by the others
     </li>
   </ul>`;
 }
