@@ -102,27 +102,30 @@ def fraud():
 
 
 def best(work, rows):
-    calls, least = max(1, 2_000 // rows), float("inf")
+    calls, least = max(1, 200 // rows), float("inf")
     for _ in range(3):
-        start = time.perf_counter_ns()
+        # The processor's time, of one thread: what else runs on the machine counts little.
+        start = time.process_time_ns()
         for _ in range(calls):
             work()
-        least = min(least, (time.perf_counter_ns() - start) / calls / rows)
+        least = min(least, (time.process_time_ns() - start) / calls / rows)
     return least
 
 
 def main():
+    # What the libraries say goes elsewhere.
+    answers, sys.stdout = sys.stdout, sys.stderr
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, parameters in KINDS.items():
         make(folder, name, parameters)
     models = {"fraud": fraud(), **{name: trees(folder, name) for name in KINDS}}
     prepared = {}
-    print("ready", flush=True)
+    print("ready", file=answers, flush=True)
     for line in sys.stdin:
         name, _, rows = line.strip().rpartition(" ")
         engines = prepared.setdefault(line, models[name](int(rows)))
-        print(json.dumps({engine: best(work, int(rows)) for engine, work in engines.items()}), flush=True)
+        print(json.dumps({engine: best(work, int(rows)) for engine, work in engines.items()}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

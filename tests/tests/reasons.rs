@@ -114,9 +114,8 @@ fn the_fraud_models_reasons_add_up_to_the_log_odds_of_its_scores() {
 fn a_query_gets_the_reasons_as_records() {
     let golden = Golden::read();
     let columns = golden.json();
-    let rows: Vec<Value> = (0..3)
-        .map(|row| columns.as_object().unwrap().iter().map(|(name, values)| (name.clone(), values[row].clone())).collect())
-        .collect();
+    let rows: Vec<Value> =
+        (0..3).map(|row| columns.as_object().unwrap().iter().map(|(name, values)| (name.clone(), values[row].clone())).collect()).collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.json");
     std::fs::write(&file, Value::from(rows).to_string()).unwrap();

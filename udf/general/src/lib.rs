@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use tamis_model::Foreign;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::infer::InferenceOp;
-use tract_onnx::tract_hir::internal::{Op, TractResult};
+use tract_onnx::tract_hir::infer::{Factoid, InferenceOp};
 
 /// How the name of an operator begins that tract does not have.
 const UNKNOWN: &str = "Unimplemented(";
@@ -102,7 +101,7 @@ impl Graph {
             });
             let answers = self.plan.run(tensors.collect::<TractResult<_>>()?)?;
             let answer = answers[0].cast_to::<f64>()?;
-            let values = answer.try_as_plain()?.as_slice::<f64>()?;
+            let values = answer.try_as_plain_ram()?.as_slice::<f64>()?;
             if values.len() != count * out.len() {
                 let shape = answers[0].shape();
                 return Err(TractError::msg(format!("its output has the shape {shape:?} for {count} rows of {} columns", out.len())));
