@@ -12,14 +12,15 @@ fn main() -> io::Result<()> {
     let function = out.join("function");
     fs::create_dir_all(&function)?;
     for (from, to) in [
-        ("guest.wasm", "guest.wasm"),
-        ("tamis_udf.wasm", "tamis_udf.wasm"),
-        ("web/tamis_udf.js", "tamis_udf.js"),
-        ("web/tamis_udf.d.ts", "tamis_udf.d.ts"),
-        ("nodejs/tamis_udf.js", "tamis_udf.node.js"),
-        ("nodejs/tamis_udf.d.ts", "tamis_udf.node.d.ts"),
+        ("udf/guest.wasm", "guest.wasm"),
+        ("udf/tamis_udf.wasm", "tamis_udf.wasm"),
+        ("udf/web/tamis_udf.js", "tamis_udf.js"),
+        ("udf/web/tamis_udf.d.ts", "tamis_udf.d.ts"),
+        ("udf/nodejs/tamis_udf.js", "tamis_udf.node.js"),
+        ("udf/nodejs/tamis_udf.d.ts", "tamis_udf.node.d.ts"),
+        ("general/guest.wasm.gz", "general.wasm.gz"),
     ] {
-        let from = target.join("udf").join(from);
+        let from = target.join(from);
         println!("cargo::rerun-if-changed={}", from.display());
         let bytes = if from.is_file() { fs::read(&from)? } else { Vec::new() };
         fs::write(function.join(to), bytes)?;

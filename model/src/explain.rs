@@ -53,7 +53,7 @@ impl Scorer {
         let mut explainer = if let Step::Trees { forest, .. } = step { Some(Explainer::new(forest)) } else { None };
         for start in (0..rows).step_by(CHUNK) {
             let count = CHUNK.min(rows - start);
-            self.run(columns, start, count, scratch);
+            self.run(columns, start, count, scratch)?;
             let out = (step.writes().0 + head.output) as usize * CHUNK;
             values[start..start + count].copy_from_slice(&scratch.registers[out..out + count]);
             for (row, contributions) in contributions[start * width..].chunks_exact_mut(width.max(1)).enumerate().take(count) {
@@ -138,7 +138,7 @@ pub fn with_background(program: Program, columns: &[Cells<'_>], rows: usize) -> 
     };
     for start in (0..rows).step_by(CHUNK) {
         let count = CHUNK.min(rows - start);
-        scorer.run(columns, start, count, &mut scratch);
+        scorer.run(columns, start, count, &mut scratch).map_err(|_| ModelError("the background cannot be scored"))?;
         for row in 0..count {
             let register = |register: u32| scratch.registers[register as usize * CHUNK + row];
             match &program.steps[head.step as usize] {

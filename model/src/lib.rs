@@ -45,4 +45,4 @@ pub use cells::Cells;
 pub use explain::with_background;
 pub use forest::{Aggregate, Branch, Covers, Forest, Mode, Node, Tree};
 pub use program::{Binary, Head, Joint, Kind, Program, Step, Unary};
-pub use scorer::{ModelError, ScoreError, Scorer, Scratch};
+pub use scorer::{Engine, Foreign, ModelError, ScoreError, Scorer, Scratch};

@@ -63,7 +63,7 @@ pub(crate) fn run(
                 }
             }
         }
-        Step::Additive { .. } | Step::Trees { .. } => {}
+        Step::Additive { .. } | Step::Trees { .. } | Step::Graph { .. } => {}
     }
 }
 

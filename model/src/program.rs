@@ -256,6 +256,19 @@ pub enum Step {
         /// Where to, from here on.
         out: Register,
     },
+    /// A graph that an engine of another make runs: only the general guest has one.
+    Graph {
+        /// The columns of all tensors that it reads, tensor after tensor.
+        inputs: Vec<Register>,
+        /// How many columns each tensor has.
+        widths: Vec<u32>,
+        /// The graph, an ONNX file.
+        graph: Vec<u8>,
+        /// How many columns its one output has.
+        outputs: u32,
+        /// Where to, from here on.
+        out: Register,
+    },
 }
 
 impl Step {
@@ -266,7 +279,9 @@ impl Step {
             Self::Table { input, .. } | Self::Lookup { input, .. } | Self::Apply { input, .. } => vec![*input],
             Self::Combine { left, right, .. } => vec![*left, *right],
             Self::Choose { condition, yes, no, .. } => vec![*condition, *yes, *no],
-            Self::Together { inputs, .. } | Self::Linear { inputs, .. } | Self::Trees { inputs, .. } => inputs.clone(),
+            Self::Together { inputs, .. } | Self::Linear { inputs, .. } | Self::Trees { inputs, .. } | Self::Graph { inputs, .. } => {
+                inputs.clone()
+            }
             Self::Additive { parts, .. } => parts.iter().filter_map(Part::register).collect(),
         }
     }
@@ -286,6 +301,7 @@ impl Step {
             Self::Together { what, inputs, out } => (*out, what.outputs(inputs.len())),
             Self::Linear { bias, out, .. } => (*out, bias.len()),
             Self::Trees { forest, out, .. } => (*out, forest.targets()),
+            Self::Graph { outputs, out, .. } => (*out, *outputs as usize),
         }
     }
 
@@ -307,6 +323,9 @@ impl Step {
             }
             Self::Additive { parts, .. } => parts.iter().try_for_each(|part| part.check(columns)),
             Self::Trees { inputs, forest, .. } => forest.check(inputs.len()),
+            Self::Graph { inputs, widths, .. } if widths.iter().map(|width| u64::from(*width)).sum::<u64>() != inputs.len() as u64 => {
+                Err("a graph reads another number of columns than its tensors have")
+            }
             _ => Ok(()),
         }
     }

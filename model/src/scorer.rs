@@ -1,5 +1,7 @@
 //! Runs a program: column after column, 512 rows at a time, with no memory asked for per row.
 
+use std::sync::Arc;
+
 use crate::additive::Lookup;
 use crate::categories::Categories;
 use crate::cells::Cells;
@@ -25,7 +27,20 @@ enum Prepared {
     Nothing,
     Additive(Vec<Lookup>),
     Trees(Kernel),
+    Graph(Arc<dyn Foreign>),
 }
+
+/// A graph that an engine of another make has made ready.
+pub trait Foreign: std::fmt::Debug + Send + Sync {
+    /// Runs it over as many rows as each of the columns has: `inputs` are the columns of each tensor, `out` those of the output.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn run(&self, inputs: &[Vec<&[f64]>], out: &mut [&mut [f64]]) -> Result<(), String>;
+}
+
+/// Makes graphs ready: an ONNX file, how many columns each tensor has that it reads, and how many its output has.
+pub type Engine = dyn Fn(&[u8], &[u32], u32) -> Result<Arc<dyn Foreign>, String>;
 
 /// Memory that scoring works in. Kept between calls, it is asked for once.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +83,9 @@ pub enum ScoreError {
         /// The number of rows.
         given: usize,
     },
+    /// The engine of another make failed.
+    #[error("the model's graph cannot be run: {0}")]
+    Graph(String),
     /// The model has no head that could be explained.
     #[error("the model's results cannot be told column by column")]
     Unexplained,
@@ -80,6 +98,28 @@ impl Scorer {
     /// [`ModelError`] when its parts do not fit together.
     #[inline]
     pub fn new(program: Program) -> Result<Self, ModelError> {
+        Self::prepare(program, &mut |_, _, _| Err("a part of it needs the general guest"))
+    }
+
+    /// The same for a program whose graphs this engine runs.
+    ///
+    /// # Errors
+    /// When its parts do not fit together, and what the engine says.
+    pub fn with_engine(program: Program, engine: &Engine) -> Result<Self, String> {
+        let mut said = None;
+        let prepared = Self::prepare(program, &mut |graph, widths, outputs| {
+            engine(graph, widths, outputs).map_err(|error| {
+                said = Some(error);
+                "its graph"
+            })
+        });
+        prepared.map_err(|error| said.unwrap_or_else(|| error.to_string()))
+    }
+
+    fn prepare(
+        program: Program,
+        engine: &mut dyn FnMut(&[u8], &[u32], u32) -> Result<Arc<dyn Foreign>, &'static str>,
+    ) -> Result<Self, ModelError> {
         program.check().map_err(ModelError)?;
         let categories = program.columns.iter().map(|kind| match kind {
             Kind::Text { categories } => Some(Categories::new(categories.clone())),
@@ -89,6 +129,7 @@ impl Scorer {
             Ok(match step {
                 Step::Additive { parts, .. } => Prepared::Additive(parts.iter().map(|part| Lookup::new(part, &program.columns)).collect()),
                 Step::Trees { forest, inputs, .. } => Prepared::Trees(Kernel::new(forest, inputs.len()).ok_or("the trees are too large")?),
+                Step::Graph { graph, widths, outputs, .. } => Prepared::Graph(engine(graph, widths, *outputs)?),
                 _ => Prepared::Nothing,
             })
         });
@@ -116,7 +157,7 @@ impl Scorer {
         let mut start = 0;
         while start < rows {
             let count = CHUNK.min(rows - start);
-            self.run(columns, start, count, scratch);
+            self.run(columns, start, count, scratch)?;
             for (scores, register) in scores.chunks_exact_mut(rows).zip(&self.program.scores) {
                 scores[start..start + count].copy_from_slice(&scratch.registers[*register as usize * CHUNK..][..count]);
             }
@@ -147,7 +188,7 @@ impl Scorer {
     }
 
     /// Runs all steps over `rows` rows from `start` on; the registers are planes of [`CHUNK`] rows.
-    pub(crate) fn run(&self, columns: &[Cells<'_>], start: usize, rows: usize, scratch: &mut Scratch) {
+    pub(crate) fn run(&self, columns: &[Cells<'_>], start: usize, rows: usize, scratch: &mut Scratch) -> Result<(), ScoreError> {
         let Scratch { registers, bins } = scratch;
         registers.resize(self.program.registers as usize * CHUNK, 0.0);
         for (step, prepared) in self.program.steps.iter().zip(&self.prepared) {
@@ -164,8 +205,15 @@ impl Scorer {
                     }
                 }
                 (Step::Trees { inputs, forest, .. }, Prepared::Trees(kernel)) => kernel.run(forest, inputs, done, bins, rows, out),
+                (Step::Graph { inputs, widths, .. }, Prepared::Graph(graph)) => {
+                    let mut planes = inputs.iter().map(|register| &done[*register as usize * CHUNK..][..rows]);
+                    let tensors: Vec<Vec<&[f64]>> = widths.iter().map(|width| planes.by_ref().take(*width as usize).collect()).collect();
+                    let mut out: Vec<&mut [f64]> = out.chunks_exact_mut(CHUNK).map(|plane| &mut plane[..rows]).collect();
+                    graph.run(&tensors, &mut out).map_err(ScoreError::Graph)?;
+                }
                 _ => ops::run(step, columns, &self.categories, done, start, rows, out),
             }
         }
+        Ok(())
     }
 }

@@ -39,6 +39,13 @@ async function module(body, abi = 1) {
   return Buffer.from(made.toBinary({}).buffer);
 }
 
+/** The reasons that a line shows, and what they come to in all. */
+const reasons = (row) =>
+  page.locator(`[data-test="result"][data-row="${row}"]`).evaluate((line) => ({
+    reasons: [...line.querySelectorAll('[data-test="reason"]')].map(({ dataset, textContent, title }) => ({ ...dataset, sentence: title, text: textContent.replace(/\s+/g, " ").trim() })),
+    sum: { ...line.querySelector('[data-test="reason-sum"]')?.dataset },
+  }));
+
 const give = (buffer, name = "odd.wasm") =>
   hook(page, "choose-module").setInputFiles({ name, mimeType: "application/wasm", buffer });
 
@@ -97,6 +104,27 @@ for (const [form, write] of [
     await hook(page, "rows").fill("");
   });
 }
+
+test("each row shows why it has its score", async () => {
+  const some = rows.slice(0, 20);
+  await score(JSON.stringify(some));
+  for (const [at, row] of some.entries()) {
+    const shown = await reasons(at);
+    assert.equal(shown.reasons.length, 5);
+    const sizes = shown.reasons.map(({ contribution }) => Math.abs(Number(contribution)));
+    assert.deepEqual(sizes, [...sizes].sort((a, b) => b - a));
+    for (const { reason, code, contribution, text, sentence } of shown.reasons) {
+      assert.match(sentence, new RegExp(`^${reason} is .+, which (raises|lowers) the log-odds by [0-9.]+$`));
+      assert.equal(code, `${reason.toUpperCase()}_${Number(contribution) > 0 ? "RAISES" : "LOWERS"}`);
+      assert.ok(text.includes(`${reason} is `) && text.includes(String(row[reason]).slice(0, 6)), text);
+    }
+    const { base, rest, sum } = Object.fromEntries(Object.entries(shown.sum).map(([name, value]) => [name, Number(value)]));
+    const parts = shown.reasons.reduce((sum, { contribution }) => sum + Number(contribution), base + rest);
+    assert.ok(Math.abs(parts - sum) < 1e-12);
+    // The log-odds of the score that the host stored.
+    assert.ok(Math.abs(1 / (1 + Math.exp(-sum)) - row.score) < 1e-12);
+  }
+});
 
 test("an odd row is rejected with its column, the others have their scores", async () => {
   const [good] = rows;

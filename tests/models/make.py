@@ -92,8 +92,8 @@ def write(folder, name, model, columns, feed, classes=()):
             table.writerow([*shown, *(repr(float(value)) for value in score[row])])
 
 
-def matrix(folder, name, model, missing=False):
-    table = rows(model, missing)
+def matrix(folder, name, model, missing=False, table=None):
+    table = rows(model, missing) if table is None else table
     columns = {column: table[:, place] for place, column in enumerate(NAMES)}
     write(folder, name, model, columns, {model.graph.input[0].name: table})
 

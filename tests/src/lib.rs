@@ -8,6 +8,7 @@ pub mod events;
 pub mod golden;
 pub mod guests;
 pub mod host;
+pub mod models;
 pub mod outputs;
 pub mod push;
 pub mod server;

@@ -154,11 +154,14 @@ fn a_module_without_the_exports_of_the_contract_is_refused() {
 }
 
 #[test]
-fn a_module_of_a_future_contract_is_refused_with_both_versions() {
-    // A module with just `tamis_abi` that answers 99, and a memory.
-    let future = wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "tamis_abi") (result i32) i32.const 99))"#).unwrap();
-    let refusal = Project::new().with_function(&future).refusal();
-    assert_says(&refusal, &["own.wasm", "99"]);
+fn a_module_of_an_older_or_a_future_contract_is_refused_with_both_versions() {
+    for version in [0, 99] {
+        // A module with just `tamis_abi`, and a memory.
+        let text = format!(r#"(module (memory (export "memory") 1) (func (export "tamis_abi") (result i32) i32.const {version}))"#);
+        let refusal = Project::new().with_function(&wat::parse_str(text).unwrap()).refusal();
+        let both = format!("it speaks contract version {version}, this host speaks {}", tamis_frame::ABI_VERSION);
+        assert_says(&refusal, &["own.wasm", &both]);
+    }
 }
 
 #[test]

@@ -6,26 +6,16 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use sha2::{Digest, Sha256};
 use tamis_frame::signature::Task;
 use tamis_pack::{Options, PackError, pack, read};
-use tamis_tests::golden::{built, root, target};
-
-/// The models, made once for each state of the script that makes them.
-fn models() -> PathBuf {
-    let folder = target().join("models");
-    let script = std::fs::read(root().join("tests/models/make.py")).unwrap();
-    if std::fs::read(folder.join("made-by.py")).is_ok_and(|made| made == script) {
-        return folder;
-    }
-    let made = Command::new(root().join("tests/models/make")).arg(&folder).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    std::fs::write(folder.join("made-by.py"), script).unwrap();
-    folder
-}
+use tamis_tests::golden::{built, root};
+use tamis_tests::host::program;
+use tamis_tests::models::made;
 
 #[test]
 fn models_of_many_libraries_give_the_scores_of_onnxruntime() {
-    let folder = models();
+    let folder = made("make");
     let guest = built("guest.wasm");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "onnx"));
@@ -63,8 +53,42 @@ fn packing_twice_gives_the_same_bytes() {
 }
 
 #[test]
+fn packing_in_another_folder_gives_the_same_hash_and_inspect_shows_the_stamp() {
+    let model = root().join("model/fraud");
+    let golden = std::fs::read(model.join("golden.csv")).unwrap();
+    let mut hashes = Vec::new();
+    for name in ["a", "b/c"] {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join(name);
+        std::fs::create_dir_all(&own).unwrap();
+        for file in ["fraud.onnx", "card.json", "golden.csv"] {
+            std::fs::copy(model.join(file), own.join(file)).unwrap();
+        }
+        let pack = ["pack", "fraud.onnx", "-o", "fraud.wasm", "--card", "card.json", "--golden", "golden.csv"];
+        let output = Command::new(program()).args(pack).current_dir(&own).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let wasm = std::fs::read(own.join("fraud.wasm")).unwrap();
+        // The very module that the program comes with, which another program packed at another time.
+        assert!(wasm == built("tamis_udf.wasm"));
+        let output = Command::new(program()).args(["inspect", "fraud.wasm"]).current_dir(&own).output().unwrap();
+        hashes.push(String::from_utf8(output.stdout).unwrap());
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    let sha256 = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let rows = golden.iter().filter(|byte| **byte == b'\n').count() - 1;
+    for line in [
+        format!("module     sha256 {}", sha256(&built("tamis_udf.wasm"))),
+        format!("onnx       sha256 {}", sha256(&std::fs::read(model.join("fraud.onnx")).unwrap())),
+        format!("parity     {rows} golden rows, at most "),
+        format!("from what is expected, sha256 {}", sha256(&golden)),
+    ] {
+        assert!(hashes[0].contains(&line), "'{line}' is not in:\n{}", hashes[0]);
+    }
+}
+
+#[test]
 fn the_doors_without_a_model_are_small() {
-    let bare = pack(&built("guest.wasm"), &std::fs::read(models().join("sklearn_linear.onnx")).unwrap(), &Options::default()).unwrap();
+    let bare = pack(&built("guest.wasm"), &std::fs::read(made("make").join("sklearn_linear.onnx")).unwrap(), &Options::default()).unwrap();
     assert!(bare.wasm.len() <= 200_000, "{} bytes", bare.wasm.len());
 }
 

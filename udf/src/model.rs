@@ -50,7 +50,7 @@ impl Model {
     /// # Errors
     /// What is wrong with them.
     pub fn new(json: String, contract: Contract, program: &[u8]) -> Result<Self, String> {
-        let scorer = Scorer::from_bytes(program).map_err(|error| error.to_string())?;
+        let scorer = scorer(program)?;
         let fits = |(kind, column): (&Kind, &Column)| match (kind, column.ty) {
             (Kind::Float, Type::Float) | (Kind::BigInt, Type::BigInt | Type::Bit) => true,
             (Kind::Text { categories }, Type::Text) => *categories == column.categories,
@@ -76,6 +76,18 @@ impl Model {
     pub fn task(&self, function: u32) -> Option<Task> {
         self.tasks.get(function as usize).copied()
     }
+}
+
+#[cfg(not(all(feature = "general", target_arch = "wasm32")))]
+fn scorer(program: &[u8]) -> Result<Scorer, String> {
+    Scorer::from_bytes(program).map_err(|error| error.to_string())
+}
+
+/// The general guest runs graphs by tract.
+#[cfg(all(feature = "general", target_arch = "wasm32"))]
+fn scorer(program: &[u8]) -> Result<Scorer, String> {
+    let program = tamis_model::Program::from_bytes(program).map_err(|error| error.to_string())?;
+    Scorer::with_engine(program, &tamis_general::prepare)
 }
 
 /// The model that was baked in.

@@ -6,7 +6,7 @@ use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, StringArray, UI
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
-use super::{ColumnBuilder, Value};
+use super::{ColumnBuilder, Value, read_json};
 use crate::time::Timestamp;
 
 /// One column of a batch. Cloning is cheap: the buffers are shared.
@@ -92,6 +92,14 @@ impl Column {
     /// The value of row `row`, with what tells a missing field from a null.
     pub fn stored(&self, row: usize) -> Value {
         if self.is_missing(row) { Value::Missing } else { self.value(row) }
+    }
+
+    /// JSON texts as the values that they spell; what is no JSON stays as it is.
+    pub fn spelled(&self) -> Self {
+        Self::from_values((0..self.len()).map(|row| match self.value(row) {
+            Value::Text(text) => read_json(&text).unwrap_or(Value::Text(text)),
+            value => value,
+        }))
     }
 
     /// A column of these values: an Arrow array when they all have one scalar type.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tamis_frame::signature::Policy;
-use tamis_pack::{Options, PackError};
+use tamis_pack::{Guests, Options, PackError};
 
 use crate::fault::Fault;
 
@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// The names of the columns, where the model reads one table of numbers.
     #[arg(long, value_delimiter = ',')]
     columns: Option<Vec<String>>,
+    /// Let the general guest run weighted sums (MatMul, Gemm) and all behind them, though the small one could: for large nets.
+    #[arg(long)]
+    general: bool,
 }
 
 /// What becomes of a row without a value.
@@ -70,8 +73,11 @@ pub(super) fn run(args: Args) -> Result<(), Fault> {
         columns: args.columns,
         card: card.transpose()?,
         golden: args.golden.as_deref().map(read).transpose()?,
+        general: args.general,
     };
-    let packed = tamis_pack::pack(guest, &read(&args.model)?, &options).map_err(|error| {
+    let general = crate::embedded::general_guest();
+    let guests = Guests { trees: guest, general: general.as_deref() };
+    let packed = tamis_pack::pack(guests, &read(&args.model)?, &options).map_err(|error| {
         let file = match (&error, &args.golden) {
             (PackError::Golden(_) | PackError::Mismatch { .. }, Some(golden)) => golden,
             _ => &args.model,

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use tamis_frame::{Signature, Type};
 
 use super::documents::finish;
-use crate::batch::{Batch, Column, Value, read_json, write_row};
+use crate::batch::{Batch, Column, Value, write_row};
 use crate::fault::Fault;
 use crate::source::{Decoder, FileFormat, FileSource, Format, Wanted};
 use crate::time::SystemClock;
@@ -90,13 +90,13 @@ fn score(args: &Args, function: &Function, out: &mut impl Write) -> Result<u64, 
         let mut keep = vec![true; batch.rows()];
         let mut results = Vec::new();
         for known in function.signature().functions.iter().filter(|known| args.explain || known.name != EXPLAIN) {
-            let called = function.call(&known.name, &batch)?;
+            let called = function.ask(&known.name, &batch)?;
             for (row, reason) in called.rejected {
                 if std::mem::replace(&mut keep[row], false) {
                     report(batch.row_id(row).map_or(0, |id| id.offset), &reason);
                 }
             }
-            results.push((known.name.as_str(), if known.json { read(&called.column) } else { called.column }));
+            results.push((known.name.as_str(), called.column));
         }
         let batch = with_results(batch, results);
         for row in (0..batch.rows()).filter(|row| keep[*row]) {
@@ -135,14 +135,6 @@ fn number(text: &str) -> Option<Value> {
     let whole = || text.parse().ok().map(Value::BigInt);
     let float = || text.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float);
     looks_like_one.then(|| whole().or_else(float)).flatten()
-}
-
-/// JSON texts as what they say.
-fn read(column: &Column) -> Column {
-    Column::from_values((0..column.len()).map(|row| match column.value(row) {
-        Value::Text(text) => read_json(&text).unwrap_or(Value::Text(text)),
-        value => value,
-    }))
 }
 
 /// The batch with a column for each function: the prediction is called `prediction`, as in the query. A column of the same

@@ -24,7 +24,7 @@ impl Answered {
         if record.origin == Origin::Derived {
             return None;
         }
-        match challenger.call(&bound.target, record) {
+        match challenger.ask(&bound.target, record) {
             Ok(called) => Some(Self {
                 origin: record.origin.clone(),
                 function: bound.name.clone(),

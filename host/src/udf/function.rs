@@ -103,6 +103,16 @@ impl Function {
         Ok(Called { column: Column::concat(&columns.iter().collect::<Vec<_>>()), rejected })
     }
 
+    /// Like [`Function::call`]; a function whose text is JSON answers the records or arrays that it spells.
+    ///
+    /// # Errors
+    /// As [`Function::call`].
+    pub fn ask(&self, function: &str, rows: &Batch) -> Result<Called, UdfError> {
+        let called = self.call(function, rows)?;
+        let json = self.signature().function(function).is_some_and(|(_, function)| function.json);
+        Ok(if json { Called { column: called.column.spelled(), ..called } } else { called })
+    }
+
     fn call_within(&self, number: u32, batch: &Batch) -> Result<Called, UdfError> {
         let rows = batch.rows();
         if rows == 0 {

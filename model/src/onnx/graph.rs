@@ -6,7 +6,7 @@ use super::attributes::Attributes;
 use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use super::tensor::{Elem, Tensor};
 use super::value::{Arena, Id, Scalar, Text, Value};
-use super::{Compiled, Input, Kind, OnnxError, fault, lower, outputs};
+use super::{Compiled, Input, Kind, Left, OnnxError, fault, foreign, lower, outputs};
 use crate::program::Unary;
 
 /// Columns that a model may read.
@@ -18,17 +18,20 @@ pub(super) type Result<T> = std::result::Result<T, OnnxError>;
 
 /// The state of one compilation.
 pub(super) struct Compiler {
+    /// Weighted sums, and all that is made from them, are left to another engine.
+    leave_sums: bool,
     pub(super) arena: Arena,
     pub(super) values: HashMap<String, Value>,
     pub(super) inputs: Vec<Input>,
 }
 
-pub(super) fn compile(model: &ModelProto, names: Option<&[String]>) -> Result<Compiled> {
+pub(super) fn compile(model: &ModelProto, names: Option<&[String]>, left: Left) -> Result<Compiled> {
     let graph = model.graph.as_ref().ok_or_else(|| OnnxError::Graph("no graph".to_owned()))?;
     let metadata: Vec<(String, String)> = model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
     let written = metadata.iter().find(|(key, _)| key == "columns").map(|(_, text)| text.split(',').map(|name| name.trim().to_owned()));
     let written: Option<Vec<String>> = written.map(Iterator::collect);
-    let mut compiler = Compiler { arena: Arena::default(), values: HashMap::new(), inputs: Vec::new() };
+    let leave_sums = left == Left::Sums;
+    let mut compiler = Compiler { leave_sums, arena: Arena::default(), values: HashMap::new(), inputs: Vec::new() };
     for tensor in &graph.initializer {
         let value = Tensor::read(tensor).map_or_else(
             |what| Value::Unknown(OnnxError::Graph(format!("a constant '{}' that cannot be read: {what}", tensor.name))),
@@ -40,7 +43,10 @@ pub(super) fn compile(model: &ModelProto, names: Option<&[String]>) -> Result<Co
     for node in &graph.node {
         compiler.node(node);
     }
-    let result = outputs::find(&compiler, graph)?;
+    let result = match left {
+        Left::Nothing => outputs::find(&compiler, graph)?,
+        Left::Sums | Left::Unknown => foreign::find(&mut compiler, model, graph)?,
+    };
     let (program, covers) = lower::lower(&mut compiler, &result.scores)?;
     for (column, input) in compiler.inputs.iter_mut().enumerate() {
         let column = column as u32;
@@ -134,6 +140,9 @@ impl Compiler {
 
     fn operator(&mut self, node: &NodeProto) -> Result<Vec<Value>> {
         let attributes = Attributes { node };
+        if self.leave_sums && matches!(node.op_type.as_str(), "MatMul" | "Gemm") {
+            return Err(fault(node, "this operator is left to the general guest"));
+        }
         for found in [Self::plain, Self::shapes, Self::encode, Self::linear, Self::trees] {
             if let Some(values) = found(self, attributes)? {
                 return Ok(values);

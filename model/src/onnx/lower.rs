@@ -240,6 +240,10 @@ impl Lowering<'_> {
                 let forest = Forest::clone(forest);
                 self.push(outputs, |out| Step::Trees { inputs, forest, out })
             }
+            Together::Graph { widths, graph, outputs: count, .. } => {
+                let (widths, graph, count) = (widths.clone(), graph.to_vec(), *count);
+                self.push(outputs, |out| Step::Graph { inputs, widths, graph, outputs: count, out })
+            }
         };
         let step = self.program.steps.len() as u32 - 1;
         for (other, expr) in self.arena.exprs.iter().enumerate() {

@@ -6,6 +6,7 @@
 //! - `graph`: inputs, the walk over the nodes, what every operator shares; `outputs`: which output holds the scores
 //! - `plain`: arithmetic, shapes, joins; `encode`: encoders, scalers, imputers; `linear` and `trees`: the models;
 //!   `post`: what makes scores of sums
+//! - `foreign`: what is left to another engine, as a graph of its own
 //! - `proto`, `attributes`, `tensor`: how the file says it
 //!
 //! What cannot be compiled is an error that names the node and its operator, if the scores depend on it; what leads only
@@ -14,6 +15,7 @@
 mod attributes;
 mod encode;
 mod ensemble;
+mod foreign;
 mod graph;
 mod linear;
 mod lower;
@@ -131,8 +133,28 @@ impl Compiled {
 /// # Errors
 /// [`OnnxError`], which names the node and its operator, or the input, that cannot be compiled.
 pub fn compile(bytes: &[u8], names: Option<&[String]>) -> Result<Compiled, OnnxError> {
+    compile_but(bytes, names, Left::Nothing)
+}
+
+/// The same, with a part of the graph left to the general guest's engine: the compiler makes the columns that this part reads
+/// (encoders, scalers, whatever it can), and the part itself becomes one step.
+///
+/// # Errors
+/// As [`compile`]; whether the engine can run the part is found out when the program is baked into its guest.
+pub fn compile_but(bytes: &[u8], names: Option<&[String]>, left: Left) -> Result<Compiled, OnnxError> {
     let model = proto::ModelProto::decode(bytes).map_err(|error| OnnxError::Read(error.to_string()))?;
-    graph::compile(&model, names)
+    graph::compile(&model, names, left)
+}
+
+/// What is left to the general guest's engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: the compiler takes it all, or refuses.
+    Nothing,
+    /// What the compiler does not take, and all that is made from it.
+    Unknown,
+    /// Besides, weighted sums (MatMul, Gemm) and all that is made from them, which the compiler would take.
+    Sums,
 }
 
 fn fault(node: &proto::NodeProto, what: impl Into<String>) -> OnnxError {

@@ -68,6 +68,58 @@ pub(super) fn find(compiler: &Compiler, graph: &GraphProto) -> Result<Scores> {
     }
 }
 
+/// Which tensor holds the scores of a graph that was not compiled to its end, how many columns it has, and the classes.
+pub(super) struct Wanted<'a> {
+    pub(super) tensor: &'a str,
+    pub(super) columns: usize,
+    pub(super) classes: Vec<Class>,
+}
+
+/// Finds them by what the file declares.
+pub(super) fn declared<'a>(compiler: &Compiler, graph: &'a GraphProto) -> Result<Wanted<'a>> {
+    let (mut label, mut found, mut zipped) = (None, None, None);
+    for output in &graph.output {
+        let tensor = output.ty.as_ref().and_then(|ty| ty.tensor.as_ref());
+        let maker = graph.node.iter().find(|node| node.op_type == "ZipMap" && node.output.contains(&output.name));
+        match (maker, tensor.and_then(|tensor| Elem::of(tensor.elem_type))) {
+            (Some(node), _) => {
+                found = node.input.first().map(|name| (name.as_str(), None));
+                zipped = classes_of(compiler, node);
+            }
+            (None, Some(Elem::Float | Elem::Double)) if found.is_none() => {
+                let dims = tensor.and_then(|tensor| tensor.shape.as_ref()).map_or(&[][..], |shape| &shape.dim);
+                let columns = match dims {
+                    [_] => Some(1),
+                    [_, columns] => columns.value,
+                    _ => None,
+                };
+                found = Some((output.name.as_str(), columns));
+            }
+            _ => label = label.or(Some(output.name.as_str())),
+        }
+    }
+    let none = || OnnxError::Graph("no output of floats; export a classifier with its probabilities".to_owned());
+    let (tensor, columns) = found.ok_or_else(none)?;
+    let named = zipped.or_else(|| label_names(compiler, graph, label));
+    let columns = columns.and_then(|columns| usize::try_from(columns).ok()).filter(|columns| *columns > 0);
+    let columns = columns.or_else(|| named.as_ref().map(Vec::len)).ok_or_else(|| {
+        let what = "how many columns it has is not written in its shape; export it with [None, columns]";
+        OnnxError::Graph(format!("an output '{tensor}': {what}"))
+    })?;
+    let classes = match (label.is_some() || named.is_some() || makes_labels(graph), columns) {
+        (false, 1) => Vec::new(),
+        (false, several) => {
+            return Err(OnnxError::Graph(format!("{several} numbers a row as its result; one, or classes with a label, can be packed")));
+        }
+        (true, count) => {
+            let count = count.max(2);
+            let named = named.filter(|classes| classes.len() == count);
+            named.unwrap_or_else(|| (0..count as i64).map(Class::BigInt).collect())
+        }
+    };
+    Ok(Wanted { tensor, columns, classes })
+}
+
 /// Whether an output holds whole numbers or texts, by its declared type.
 fn is_label(graph: &GraphProto, name: &str) -> bool {
     let ty = graph.output.iter().find(|output| output.name == name).and_then(|output| output.ty.as_ref()?.tensor.as_ref());
@@ -109,6 +161,7 @@ fn classes_of(compiler: &Compiler, node: &NodeProto) -> Option<Vec<Class>> {
         "TreeEnsembleClassifier" => ("classlabels_strings", "classlabels_int64s"),
         "LinearClassifier" => ("classlabels_strings", "classlabels_ints"),
         "LabelEncoder" => ("values_strings", "values_int64s"),
+        "ZipMap" => ("classlabels_strings", "classlabels_int64s"),
         "ArrayFeatureExtractor" => {
             let classes = node.input.first().and_then(|name| compiler.values.get(name));
             return if let Some(Value::Fixed(classes)) = classes { labels(classes) } else { None };

@@ -77,12 +77,13 @@ pub(super) enum Together {
     Joint { what: Joint, inputs: Vec<Id> },
     Linear { inputs: Vec<Id>, weights: Vec<f64>, bias: Vec<f64> },
     Trees { inputs: Vec<Id>, forest: Rc<Forest> },
+    Graph { inputs: Vec<Id>, widths: Vec<u32>, graph: Rc<Vec<u8>>, outputs: u32 },
 }
 
 impl Together {
     pub(super) fn inputs(&self) -> &[Id] {
         match self {
-            Self::Joint { inputs, .. } | Self::Linear { inputs, .. } | Self::Trees { inputs, .. } => inputs,
+            Self::Joint { inputs, .. } | Self::Linear { inputs, .. } | Self::Trees { inputs, .. } | Self::Graph { inputs, .. } => inputs,
         }
     }
 
@@ -91,6 +92,7 @@ impl Together {
             Self::Joint { what, inputs } => what.outputs(inputs.len()),
             Self::Linear { bias, .. } => bias.len(),
             Self::Trees { forest, .. } => forest.targets(),
+            Self::Graph { outputs, .. } => *outputs as usize,
         }
     }
 }

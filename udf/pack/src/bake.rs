@@ -7,7 +7,7 @@
 use tamis_frame::{Contract, PROGRAM_SECTION, SIGNATURE_SECTION, Signature};
 use wasm_encoder::{ConstExpr, CustomSection, DataSection, ExportKind, ExportSection, MemorySection, MemoryType, Module, RawSection};
 use wasmparser::{ExternalKind, Parser, Payload};
-use wasmtime::{Config, Engine, Linker, Store};
+use wasmtime::{Config, Engine, Linker, OptLevel, Store};
 
 use crate::{PackError, reach};
 
@@ -21,49 +21,73 @@ fn wrong(what: impl std::fmt::Display) -> PackError {
     PackError::Guest(what.to_string())
 }
 
-/// The guest with the model inside.
-pub(crate) fn bake(guest: &[u8], signature: &Signature, program: &[u8]) -> Result<Vec<u8>, PackError> {
-    let json = signature.to_json();
-    let memory = snapshot(guest, [json.as_bytes(), &Contract::of(signature).to_bytes(), program])?;
-    rewrite(guest, &memory, &json, program)
+/// A guest, compiled once for all that is baked with it.
+pub(crate) struct Oven<'g> {
+    guest: &'g [u8],
+    engine: Engine,
+    module: wasmtime::Module,
 }
 
-/// The guest's memory once it has read the parts of the model.
-fn snapshot(guest: &[u8], parts: [&[u8]; 3]) -> Result<Vec<u8>, PackError> {
+impl<'g> Oven<'g> {
+    pub(crate) fn new(guest: &'g [u8]) -> Result<Self, PackError> {
+        let engine = Engine::new(&config(guest)).map_err(wrong)?;
+        let module = wasmtime::Module::new(&engine, guest).map_err(wrong)?;
+        Ok(Self { guest, engine, module })
+    }
+
+    /// The guest with the model inside.
+    pub(crate) fn bake(&self, signature: &Signature, program: &[u8]) -> Result<Vec<u8>, PackError> {
+        let json = signature.to_json();
+        let memory = self.snapshot([json.as_bytes(), &Contract::of(signature).to_bytes(), program])?;
+        rewrite(self.guest, &memory, &json, program)
+    }
+
+    /// The guest's memory once it has read the parts of the model.
+    fn snapshot(&self, parts: [&[u8]; 3]) -> Result<Vec<u8>, PackError> {
+        let Self { guest, engine, module } = self;
+        let mut linker = Linker::new(engine);
+        linker.define_unknown_imports_as_traps(module).map_err(wrong)?;
+        let mut store = Store::new(engine, ());
+        let instance = linker.instantiate(&mut store, module).map_err(wrong)?;
+        let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| wrong("it exports no memory"))?;
+        let room = instance
+            .get_typed_func::<(u32, u32), u32>(&mut store, "tamis_bake_room")
+            .map_err(|_| wrong("it has a model inside already, or none of this version's exports; the generic guest is needed"))?;
+        let bake = instance.get_typed_func::<(), u64>(&mut store, "tamis_bake").map_err(wrong)?;
+        for (number, part) in parts.iter().enumerate() {
+            let at = room.call(&mut store, (number as u32, part.len() as u32)).map_err(wrong)? as usize;
+            if at == 0 {
+                return Err(wrong("it has no memory for the model"));
+            }
+            memory.write(&mut store, at, part).map_err(wrong)?;
+        }
+        let failed = bake.call(&mut store, ()).map_err(|error| PackError::Model(format!("it stops at it ({})", error.root_cause())))?;
+        let data = memory.data(&store);
+        if failed != 0 {
+            let (start, len) = ((failed >> 32) as usize, (failed & 0xFFFF_FFFF) as usize);
+            let text = data.get(start..start.saturating_add(len)).unwrap_or_default();
+            return Err(PackError::Model(String::from_utf8_lossy(text).into_owned()));
+        }
+        let mut data = data.to_vec();
+        // Nothing runs any more, so that what lies on the stack is left over.
+        let end = stack_end(guest).filter(|end| *end <= data.len()).unwrap_or(0);
+        data[..end].fill(0);
+        Ok(data)
+    }
+}
+
+/// Above, a guest is compiled for a short compilation, not for speed: baking runs it once.
+const LARGE: usize = 2 << 20;
+
+fn config(guest: &[u8]) -> Config {
     let mut config = Config::new();
     // What is made must be the same on every machine.
     config.cranelift_nan_canonicalization(true);
     config.wasm_relaxed_simd(false);
-    let engine = Engine::new(&config).map_err(wrong)?;
-    let module = wasmtime::Module::new(&engine, guest).map_err(wrong)?;
-    let mut linker = Linker::new(&engine);
-    linker.define_unknown_imports_as_traps(&module).map_err(wrong)?;
-    let mut store = Store::new(&engine, ());
-    let instance = linker.instantiate(&mut store, &module).map_err(wrong)?;
-    let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| wrong("it exports no memory"))?;
-    let room = instance
-        .get_typed_func::<(u32, u32), u32>(&mut store, "tamis_bake_room")
-        .map_err(|_| wrong("it has a model inside already, or none of this version's exports; the generic guest is needed"))?;
-    let bake = instance.get_typed_func::<(), u64>(&mut store, "tamis_bake").map_err(wrong)?;
-    for (number, part) in parts.iter().enumerate() {
-        let at = room.call(&mut store, (number as u32, part.len() as u32)).map_err(wrong)? as usize;
-        if at == 0 {
-            return Err(wrong("it has no memory for the model"));
-        }
-        memory.write(&mut store, at, part).map_err(wrong)?;
+    if guest.len() > LARGE {
+        config.cranelift_opt_level(OptLevel::None);
     }
-    let failed = bake.call(&mut store, ()).map_err(wrong)?;
-    let data = memory.data(&store);
-    if failed != 0 {
-        let (start, len) = ((failed >> 32) as usize, (failed & 0xFFFF_FFFF) as usize);
-        let text = data.get(start..start.saturating_add(len)).unwrap_or_default();
-        return Err(PackError::Model(String::from_utf8_lossy(text).into_owned()));
-    }
-    let mut data = data.to_vec();
-    // Nothing runs any more, so that what lies on the stack is left over.
-    let end = stack_end(guest).filter(|end| *end <= data.len()).unwrap_or(0);
-    data[..end].fill(0);
-    Ok(data)
+    config
 }
 
 /// Where the stack ends, when it lies below all data, as Rust's linker puts it.

@@ -34,10 +34,34 @@ pub use tamis_model::onnx::OnnxError;
 use sha2::{Digest, Sha256};
 use tamis_frame::Signature;
 use tamis_frame::signature::{Background, Parity, Policy, SignatureError};
+use tamis_model::onnx::Left;
 use tamis_model::{Scorer, with_background};
+
+use bake::Oven;
 
 /// The greatest difference from a golden score that is still packed.
 pub const TOLERANCE: f64 = 1e-5;
+
+/// The generic guests that models are baked into.
+#[derive(Debug, Clone, Copy)]
+pub struct Guests<'a> {
+    /// The small one, for encoders, trees and weighted sums.
+    pub trees: &'a [u8],
+    /// The large one, whose engine (tract) runs what the compiler does not take.
+    pub general: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a [u8]> for Guests<'a> {
+    fn from(trees: &'a [u8]) -> Self {
+        Self { trees, general: None }
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Guests<'a> {
+    fn from(trees: &'a Vec<u8>) -> Self {
+        Self { trees, general: None }
+    }
+}
 
 /// What the packer is told beside the model.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +82,9 @@ pub struct Options {
     pub card: Option<serde_json::Value>,
     /// The bytes of the golden file.
     pub golden: Option<Vec<u8>>,
+    /// Whether weighted sums (MatMul, Gemm) and all that is made from them go to the general guest, even where the compiler takes
+    /// them.
+    pub general: bool,
 }
 
 /// A packed module.
@@ -106,6 +133,14 @@ pub enum PackError {
     /// The guest refused the model.
     #[error("the guest refuses the model: {0}")]
     Model(String),
+    /// Neither guest can run the model.
+    #[error("{trees}; and the general guest cannot run that part of the model either: {general}")]
+    General {
+        /// What the compiler says.
+        trees: OnnxError,
+        /// What the general guest says.
+        general: String,
+    },
     /// The bytes are no packed module.
     #[error("not a packed module: {0}")]
     Module(String),
@@ -116,21 +151,39 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Packs an ONNX model into the generic guest.
+/// Packs an ONNX model into a generic guest: the small one if it can run the model, else the general one.
 ///
 /// # Errors
 /// [`PackError`], which names the node, input, option, row or column at fault.
-pub fn pack(guest: &[u8], onnx: &[u8], options: &Options) -> Result<Packed, PackError> {
+pub fn pack<'a>(guests: impl Into<Guests<'a>>, onnx: &[u8], options: &Options) -> Result<Packed, PackError> {
+    let guests = guests.into();
+    let general = || guests.general.ok_or_else(|| PackError::Guest("there is no general guest here".to_owned()));
+    if options.general {
+        return pack_with(general()?, onnx, options, Left::Sums);
+    }
+    match pack_with(guests.trees, onnx, options, Left::Nothing) {
+        Err(PackError::Onnx(trees @ OnnxError::Node { .. })) if guests.general.is_some() => {
+            pack_with(general()?, onnx, options, Left::Unknown).map_err(|error| match error {
+                PackError::Model(general) => PackError::General { trees, general },
+                error => error,
+            })
+        }
+        packed => packed,
+    }
+}
+
+fn pack_with(guest: &[u8], onnx: &[u8], options: &Options, left: Left) -> Result<Packed, PackError> {
     let header = options.golden.as_deref().map(golden::header).transpose()?;
     let names = describe::names(options, header.as_deref());
-    let compiled = match tamis_model::onnx::compile(onnx, options.columns.as_deref()) {
+    let compile = |names: Option<&[String]>| tamis_model::onnx::compile_but(onnx, names, left);
+    let compiled = match compile(options.columns.as_deref()) {
         // Names that were only found beside the model count when the model itself has none.
         Ok(compiled) if options.columns.is_none() && compiled.metadata("columns").is_none() && unnamed(&compiled) => match &names {
-            Some(names) if names.len() == compiled.inputs.len() => tamis_model::onnx::compile(onnx, Some(names))?,
+            Some(names) if names.len() == compiled.inputs.len() => compile(Some(names))?,
             _ => compiled,
         },
         Err(error @ OnnxError::Input { .. }) => match &names {
-            Some(names) => tamis_model::onnx::compile(onnx, Some(names))?,
+            Some(names) => compile(Some(names))?,
             None => return Err(error.into()),
         },
         other => other?,
@@ -138,23 +191,26 @@ pub fn pack(guest: &[u8], onnx: &[u8], options: &Options) -> Result<Packed, Pack
     let mut compiled = compiled;
     let mut signature = describe::signature(&compiled, &sha256(onnx), options)?;
     let golden = options.golden.as_deref().map(|bytes| Golden::read(bytes, &mut signature)).transpose()?;
-    let mut background = if compiled.covers { Background::Training } else { Background::Leaves };
-    if let (Some(golden), false, Some(_)) = (&golden, compiled.covers, &compiled.program.head) {
-        let rows = golden.rows();
-        compiled.program =
-            with_background(compiled.program, &golden.cells(), rows).map_err(|error| PackError::Golden(error.to_string()))?;
-        background = Background::Golden;
+    if compiled.program.head.is_some() {
+        let mut background = if compiled.covers { Background::Training } else { Background::Leaves };
+        if let (Some(golden), false) = (&golden, compiled.covers) {
+            let rows = golden.rows();
+            compiled.program =
+                with_background(compiled.program, &golden.cells(), rows).map_err(|error| PackError::Golden(error.to_string()))?;
+            background = Background::Golden;
+        }
+        let scorer = Scorer::new(compiled.program.clone()).map_err(OnnxError::from)?;
+        describe::explained(&mut signature, &scorer, background);
     }
-    let scorer = Scorer::new(compiled.program.clone()).map_err(OnnxError::from)?;
-    describe::explained(&mut signature, &scorer, background);
     let program = compiled.program.to_bytes();
+    let oven = Oven::new(guest)?;
     if let (Some(golden), Some(bytes)) = (&golden, &options.golden) {
-        let wasm = bake::bake(guest, &signature, &program)?;
-        let max_difference = golden.check(&wasm, &signature, scorer.outputs())?;
+        let wasm = oven.bake(&signature, &program)?;
+        let max_difference = golden.check(&wasm, &signature, compiled.program.scores.len())?;
         signature.parity = Some(Parity { rows: golden.rows() as u64, sha256: sha256(bytes), max_difference });
     }
     let signature = Signature::from_json(signature.to_json().as_bytes())?;
-    let wasm = bake::bake(guest, &signature, &program)?;
+    let wasm = oven.bake(&signature, &program)?;
     let sha256 = sha256(&wasm);
     Ok(Packed { wasm, signature, sha256 })
 }

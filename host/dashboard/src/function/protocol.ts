@@ -15,6 +15,8 @@ export interface Signature {
   threshold: number;
   columns: Column[];
   functions: { name: string; returns: string; about: string }[];
+  /** What contributions add up to, when the module gives reasons. */
+  explain?: { unit: "log-odds" | "score"; base: number };
   /** The model's card, when it was packed with one. */
   card?: unknown;
 }

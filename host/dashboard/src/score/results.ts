@@ -11,12 +11,21 @@ const SHOWN = 200;
 /** The function whose answers are reasons. */
 const EXPLAIN = "explain";
 
+/** What one column adds to a row's value. */
 interface Reason {
   column: string;
-  value?: Cell;
+  value: Cell;
   contribution: number;
-  code?: string;
-  sentence?: string;
+  code: string;
+  text: string;
+}
+
+/** A row's reasons: `base`, `rest` and the contributions add up to `value`. */
+interface Reasons {
+  base: number;
+  value: number;
+  rest: number;
+  reasons: Reason[];
 }
 
 export function resultsPanel(state: State): TemplateResult | typeof nothing {
@@ -26,6 +35,7 @@ export function resultsPanel(state: State): TemplateResult | typeof nothing {
   const reasons = run.answers.find(({ name }) => name === EXPLAIN)?.answers;
   const first = columns[0]?.answers ?? [];
   const rejected = first.filter((answer) => "rejected" in answer).length;
+  const unit = state.opened?.signature.explain?.unit;
   const speed =
     run.milliseconds > 0.2 ? `, ${count((rows.length / run.milliseconds) * 1000)} rows a second` : "";
   return html`<section class="panel results" aria-labelledby="results-title">
@@ -42,7 +52,7 @@ export function resultsPanel(state: State): TemplateResult | typeof nothing {
           <tr>
             <th scope="col" class="number">row</th>
             ${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}
-            <th scope="col" class="wide">why</th>
+            <th scope="col" class="wide">why${unit ? `, in ${unit}` : ""}</th>
           </tr>
         </thead>
         <tbody>
@@ -78,26 +88,37 @@ function shown(value: Cell): string {
 }
 
 function list(answer: Answer | undefined): TemplateResult | typeof nothing {
-  const reasons = answer && "value" in answer ? parsed(answer.value) : [];
-  if (reasons.length === 0) return nothing;
+  const told = answer && "value" in answer ? parsed(answer.value) : undefined;
+  if (!told) return nothing;
+  const { base, value: sum, rest, reasons } = told;
   return html`<ul class="reasons">
     ${reasons.map(
-      ({ column, contribution, sentence, value }) =>
-        html`<li data-test="reason" data-column=${column} data-contribution=${contribution}>
-          <code class=${contribution > 0 ? "up" : "down"}>${contribution > 0 ? "+" : "−"}${Math.abs(contribution).toFixed(2)}</code>
-          ${sentence ?? `${column} is ${value ?? "missing"}`}
+      ({ code, column, contribution, text, value }) =>
+        html`<li data-test="reason" data-reason=${column} data-code=${code} data-contribution=${contribution} title=${text}>
+          <code class=${contribution > 0 ? "up" : "down"}>${signed(contribution)}</code>
+          ${column} is ${value ?? "missing"}
         </li>`,
     )}
+    <li class="quiet" data-test="reason-sum" data-base=${base} data-rest=${rest} data-sum=${sum}>
+      <code>${signed(sum)}</code> in all: ${signed(base)} before any column is known, ${signed(rest)} by the others
+    </li>
   </ul>`;
 }
 
-function parsed(value: Cell): Reason[] {
-  if (typeof value !== "string") return [];
+function signed(number: number): string {
+  return `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
+}
+
+/** Reasons as the module wrote them, whose form is not trusted. */
+function parsed(cell: Cell): Reasons | undefined {
+  if (typeof cell !== "string") return undefined;
   try {
-    const reasons: unknown = JSON.parse(value);
-    return Array.isArray(reasons) ? (reasons as Reason[]) : [];
+    const { base, value, rest, reasons } = JSON.parse(cell) as Partial<Reasons>;
+    const numbers = [base, value, rest, ...(reasons ?? []).map(({ contribution }) => contribution)];
+    if (!reasons || !numbers.every((number) => typeof number === "number")) return undefined;
+    return { base, value, rest, reasons } as Reasons;
   } catch {
-    return [];
+    return undefined;
   }
 }
 
@@ -107,7 +128,7 @@ function download({ rows }: State, { answers }: Run): void {
     const own = answers.map(({ name, answers }) => {
       const answer = answers[at];
       if (!answer || "rejected" in answer) return ["rejected", answer?.rejected ?? null];
-      return [name, name === EXPLAIN ? parsed(answer.value) : answer.value];
+      return [name, name === EXPLAIN ? (parsed(answer.value) ?? answer.value) : answer.value];
     });
     return JSON.stringify({ ...row, ...Object.fromEntries(own) });
   });

@@ -32,7 +32,7 @@ impl Bound {
             }
         };
         let Pair { champion, challenger } = self.live.pair();
-        match champion.call(&self.target, record) {
+        match champion.ask(&self.target, record) {
             Ok(called) => {
                 if let Some(answered) = challenger.and_then(|challenger| Answered::ask(&challenger, self, record)) {
                     self.live.keep(answered);

@@ -53,6 +53,9 @@ pub enum JavaScriptError {
     /// A step whose result would not have the same bits.
     #[error("the model computes {0}, whose bits differ from one JavaScript engine to the next; serve it with `tamis serve` instead")]
     Step(String),
+    /// A part that the general guest's engine runs.
+    #[error("a part of the model runs in the general guest, which cannot be written as JavaScript; serve it with `tamis serve` instead")]
+    Graph,
     /// A name that is none.
     #[error("'{0}' cannot be a function's name: letters, digits and '_', not a digit first, at most 64")]
     Name(String),

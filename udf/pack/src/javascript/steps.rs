@@ -122,6 +122,7 @@ impl Statements {
                 self.set(*out, &sum);
             }
             Step::Trees { inputs, forest, out } => self.trees(inputs, forest, *out),
+            Step::Graph { .. } => return Err(JavaScriptError::Graph),
         }
         let (out, count) = step.writes();
         debug_assert!((out as usize + count) <= program.registers as usize);
