@@ -115,7 +115,6 @@ impl Commit {
         metrics::counter!(names::ERRORS).increment(dead_letters);
         metrics::gauge!(names::BACKLOG).set(backlog as f64);
         self.job.documents += documents;
-        self.job.dead_letters += dead_letters;
         self.rates.backlog = backlog;
         self.rate.add(self.clock.now(), events);
         self.watermark = watermark;
@@ -226,6 +225,11 @@ impl Commit {
             metrics::gauge!(names::WATERMARK_DELAY).set(self.rates.watermark_delay_seconds);
         }
         self.rates.events_per_second = self.rate.rate(now);
+        // Also those that another process has sent again meanwhile.
+        if let Ok(open) = self.store.dead_letters() {
+            self.job.dead_letters = open;
+            metrics::gauge!(names::OPEN_DEAD_LETTERS).set(open as f64);
+        }
         let around = Around { time: now, job: self.job.clone(), model: self.model.clone(), rates: self.rates };
         self.feed.publish(&around);
     }
@@ -256,14 +260,13 @@ fn unwritten(output: &str, Refused { row, reason }: Refused, batch: &Batch, now:
     let mut body = Vec::new();
     write_row(batch, row, &mut body);
     DeadLetter {
-        input: String::new(),
         origin: batch.row_id(row),
         time: batch.times[row],
         recorded: now,
         step: format!("output {output}"),
         reason,
-        model: String::new(),
         body,
+        ..DeadLetter::default()
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) const FUNCTION_FAILED: &str = "AMLCalloutFailedRequests";
 pub(super) const FUNCTION_EVENTS: &str = "AMLCalloutInputEvents";
 /// Dead letters written; Stream Analytics counts them as runtime errors.
 pub(super) const ERRORS: &str = "Errors";
+/// Dead letters that were not sent again.
+pub(super) const OPEN_DEAD_LETTERS: &str = "DeadLettersOpen";
 
 /// Tells the recorder what each metric means and starts the counters at zero, so that a scrape shows them all.
 pub(super) fn describe() {
@@ -48,6 +50,8 @@ pub(super) fn describe() {
     }
     describe_gauge!(WATERMARK_DELAY, Unit::Seconds, "How far the watermark is behind the clock.");
     describe_gauge!(BACKLOG, Unit::Count, "Events in the log that are not read yet.");
+    describe_gauge!(OPEN_DEAD_LETTERS, Unit::Count, "Dead letters that were not sent again.");
     metrics::gauge!(WATERMARK_DELAY).set(0.0);
+    metrics::gauge!(OPEN_DEAD_LETTERS).set(0.0);
     metrics::gauge!(BACKLOG).set(0.0);
 }

@@ -35,6 +35,7 @@ fn letter(offset: u64, reason: &str) -> DeadLetter {
         reason: reason.into(),
         model: String::new(),
         body: b"\xff not json".to_vec(),
+        ..DeadLetter::default()
     }
 }
 
