@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::{Batch, RowId, write_value};
+use crate::time::Timestamp;
+
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
@@ -94,11 +97,42 @@ impl std::error::Error for Fault {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// Where the event came from; `None` for a row that was made by a window or a join.
-    pub origin: Option<crate::batch::RowId>,
+    pub origin: Option<RowId>,
+    /// The place of the job's input that it came from, where that is known here.
+    pub input: Option<usize>,
+    /// What there is of a row that no single event made.
+    pub made: Option<Made>,
     /// The step or room that rejected it: `decode`, `udf.prediction`.
     pub step: String,
     /// Why, in words that name the column.
     pub reason: String,
+}
+
+/// A row that a window or a join made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its time.
+    pub time: Timestamp,
+    /// The row as JSON.
+    pub row: String,
+}
+
+impl Rejected {
+    /// An event, or the place of one that is lost.
+    pub fn event(origin: RowId, step: &str, reason: String) -> Self {
+        Self { origin: Some(origin), input: None, made: None, step: step.to_owned(), reason }
+    }
+
+    /// Row `row` of a batch.
+    pub fn row(batch: &Batch, row: usize, step: &str, reason: String) -> Self {
+        let origin = batch.row_id(row);
+        let made = origin.is_none().then(|| {
+            let mut text = Vec::new();
+            write_value(&batch.record(row), &mut text);
+            Made { time: batch.times[row], row: String::from_utf8_lossy(&text).into_owned() }
+        });
+        Self { origin, input: batch.input(row), made, step: step.to_owned(), reason }
+    }
 }
 
 /// The known name that is nearest to a misspelt one, if any is near.

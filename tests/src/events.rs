@@ -17,16 +17,17 @@ fn python(id: usize, row: &serde_json::Map<String, Value>) -> String {
     format!("{{'id': {id}, 'date': '24/11/2026 10:00:00'{}}}", fields.collect::<String>())
 }
 
-/// The first golden rows as events, their `id` counting from 0, and the native build's scores of them.
+/// As many events as wanted, their `id` counting from 0: the golden rows, over and over; and the native build's scores of them.
 pub fn golden_events(count: usize) -> (Vec<String>, Vec<f64>) {
     let golden = Golden::read();
     let Value::Object(columns) = golden.json() else { panic!("columns") };
-    let event = |row: usize| {
-        let values = columns.iter().map(|(name, values)| (name.clone(), values[row].clone()));
-        python(row, &values.collect())
+    let rows = golden.scores.len().min(count);
+    let event = |id: usize| {
+        let values = columns.iter().map(|(name, values)| (name.clone(), values[id % rows].clone()));
+        python(id, &values.collect())
     };
-    let reply = crate::golden::call(SCORE, golden.frame(count).bytes()).unwrap();
+    let reply = crate::golden::call(SCORE, golden.frame(rows).bytes()).unwrap();
     let Reply::Columns(frame) = Reply::parse(reply.bytes()).unwrap() else { panic!("an error reply") };
     let Values::Float(scores) = frame.column(RESULT).unwrap().values else { panic!("not floats") };
-    ((0..count).map(event).collect(), scores.to_vec())
+    ((0..count).map(event).collect(), (0..count).map(|id| scores[id % rows]).collect())
 }

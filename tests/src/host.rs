@@ -209,6 +209,6 @@ pub fn documents(data: &Path, output: &str) -> Vec<Value> {
 fn spawn(data: &Path, project: Option<&Path>, environment: &[(String, String)], port: u16) -> Child {
     let mut command = Command::new(program());
     command.arg("run").args(project).arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data-dir").arg(data);
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    command.env("RUST_LOG", "warn,tamis=info").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
+    command.env("RUST_LOG", "warn,tamis=info").envs(environment.iter().map(|(name, value)| (name, value)));
+    command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
 }

@@ -4,9 +4,11 @@
 
 mod bind;
 mod check;
+mod dead_letters;
 mod documents;
 mod export;
 mod inspect;
+mod listening;
 mod models;
 mod new;
 mod pack;
@@ -50,6 +52,8 @@ enum Command {
     Generate(crate::generate::Args),
     /// Prints the documents of the store, or of a project's Cosmos DB output, as JSON lines; also while the host runs.
     Documents(documents::Args),
+    /// Lists and shows what was rejected and why, and sends it again after a fix; also while the host runs.
+    DeadLetters(dead_letters::Args),
     /// Prints what a .wasm says of itself: model, columns, functions, hash.
     Inspect(inspect::Args),
     /// Packs an ONNX model into one .wasm.
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::run(args).await,
             Command::Generate(args) => generate(args).await,
             Command::Documents(args) => documents::run(&args).await,
+            Command::DeadLetters(args) => dead_letters::run(args).await,
             Command::Inspect(args) => inspect::run(&args),
             Command::Pack(args) => pack::run(args),
             Command::Models(args) => models::run(&args),

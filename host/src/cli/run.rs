@@ -1,7 +1,7 @@
 //! `tamis run`: runs a job and opens its doors, until Ctrl-C.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -9,8 +9,9 @@ use crate::fault::Fault;
 use crate::job::{Folder, Level, Project};
 use crate::pipeline::engine::OnError;
 use crate::pipeline::{Job, Settings};
-use crate::serve::{self, Server, Token};
-use crate::source::AccessKey;
+use crate::serve::{self, Server, Token, Tokens};
+
+use super::listening::{Secret, access_keys, from_file};
 
 /// Where the host keeps its data when nothing else is said.
 pub(super) const DATA_DIR: &str = "tamis-data";
@@ -23,15 +24,27 @@ pub(super) struct Args {
     /// The address of the live page and of the door for events.
     #[arg(long, default_value = "127.0.0.1:8400", env = "TAMIS_LISTEN")]
     listen: SocketAddr,
+    #[command(flatten)]
+    guarding: super::listening::Guarding,
     /// Where events, documents and the checkpoint are kept.
     #[arg(long, default_value = DATA_DIR, env = "TAMIS_DATA_DIR")]
     data_dir: PathBuf,
-    /// What readers must show; needed to listen on other addresses than this machine's own.
-    #[arg(long, env = "TAMIS_TOKEN", hide_env_values = true, value_parser = Token::new)]
-    token: Option<Token>,
+    /// What those must show who see and do everything but send; this or --token-page is needed to listen on other addresses
+    /// than this machine's own. Each of the tokens and keys can also be in a file that its variable with _FILE names.
+    #[arg(long, visible_alias = "token-admin", env = "TAMIS_TOKEN", hide_env_values = true)]
+    token: Option<Secret>,
+    /// What those must show who only see the live page.
+    #[arg(long, env = "TAMIS_TOKEN_PAGE", hide_env_values = true)]
+    token_page: Option<Secret>,
+    /// What senders may show instead of a signed token; it is good for nothing else.
+    #[arg(long, env = "TAMIS_TOKEN_INGEST", hide_env_values = true)]
+    token_ingest: Option<Secret>,
     /// A key that senders sign their tokens with, as NAME=KEY; several are separated by commas.
-    #[arg(long, env = "TAMIS_ACCESS_KEYS", hide_env_values = true, value_delimiter = ',', value_parser = access_key)]
-    access_keys: Vec<AccessKey>,
+    #[arg(long, env = "TAMIS_ACCESS_KEYS", hide_env_values = true, value_delimiter = ',')]
+    access_keys: Vec<Secret>,
+    /// Requests a second that one address may send; without it, as many as it can.
+    #[arg(long, env = "TAMIS_REQUESTS_PER_SECOND", value_name = "NUMBER")]
+    requests_per_second: Option<u32>,
     /// What happens to a row that stops a job in Stream Analytics (a CAST that fails, a script that throws).
     #[arg(long, default_value = "stop", value_enum, env = "TAMIS_ON_ERROR")]
     on_error: Policy,
@@ -58,14 +71,13 @@ impl From<Policy> for OnError {
     }
 }
 
-fn access_key(text: &str) -> Result<AccessKey, String> {
-    match text.split_once('=') {
-        Some((name, key)) if !name.is_empty() && !key.is_empty() => Ok(AccessKey { name: name.to_owned(), key: key.to_owned() }),
-        _ => Err("NAME=KEY is expected".to_owned()),
-    }
-}
-
 pub(super) async fn run(args: Args) -> Result<(), Fault> {
+    let tokens = Tokens {
+        ingest: from_file(args.token_ingest, "TAMIS_TOKEN_INGEST", Token::new)?,
+        page: from_file(args.token_page, "TAMIS_TOKEN_PAGE", Token::new)?,
+        admin: from_file(args.token, "TAMIS_TOKEN", Token::new)?.or(from_file(None, "TAMIS_TOKEN_ADMIN", Token::new)?),
+    };
+    let keys = access_keys(&args.access_keys)?;
     let folder = args.project.map_or_else(Folder::default_job, Folder::on_disk);
     let project = Project::read(folder)?;
     let metrics =
@@ -78,12 +90,19 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
     }
     let mut job =
         Job::start(project, Settings { on_error: args.on_error.into(), outbox_bytes: args.outbox_bytes, ..Settings::new(args.data_dir) })?;
-    let settings = serve::Settings { listen: args.listen, token: args.token, keys: args.access_keys, metrics };
+    let settings = serve::Settings {
+        listening: args.guarding.listening(args.listen),
+        tokens,
+        keys,
+        requests_per_second: args.requests_per_second,
+        metrics,
+    };
     let server = Server::open(&job, settings).await?;
+    note_address(job.data_dir(), &server.url());
     let hubs: Vec<&str> = job.log().hubs().iter().map(|hub| hub.name()).collect();
     tracing::info!(
         job = job.name(),
-        page = format!("http://{}/", server.address()),
+        page = server.url(),
         hubs = hubs.join(", "),
         data = %job.data_dir().display(),
         "Job runs. Ctrl-C stops it."
@@ -108,6 +127,22 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
     let page = job.page().borrow().clone();
     tracing::info!(documents = page.job.documents, dead_letters = page.job.dead_letters, "Job ended.");
     result
+}
+
+/// Where the address of the running job is noted, for commands that talk to it.
+const ADDRESS: &str = "address";
+
+fn note_address(data_dir: &Path, url: &str) {
+    if let Err(error) = std::fs::write(data_dir.join(ADDRESS), url) {
+        tracing::warn!(%error, "The address cannot be noted in the data directory; `tamis dead-letters replay` needs --to.");
+    }
+}
+
+/// The address of the job that runs, or last ran, in a data directory.
+pub(super) fn address(data_dir: &Path) -> reqwest::Url {
+    let noted = std::fs::read_to_string(data_dir.join(ADDRESS)).ok();
+    let fallback = "http://127.0.0.1:8400/";
+    noted.and_then(|text| text.trim().parse().ok()).unwrap_or_else(|| reqwest::Url::parse(fallback).expect("the fallback is an address"))
 }
 
 /// Ctrl-C, or what `kill` and service managers send.

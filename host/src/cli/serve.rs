@@ -19,9 +19,11 @@ pub(super) struct Args {
     /// The address of the endpoint.
     #[arg(long, default_value = "127.0.0.1:5001", env = "TAMIS_LISTEN")]
     listen: SocketAddr,
+    #[command(flatten)]
+    guarding: super::listening::Guarding,
     /// What callers must show, as 'Authorization: Bearer KEY'; needed to listen on other addresses than this machine's own.
-    #[arg(long, env = "TAMIS_KEY", hide_env_values = true, value_parser = Token::new)]
-    key: Option<Token>,
+    #[arg(long, env = "TAMIS_KEY", hide_env_values = true)]
+    key: Option<super::listening::Secret>,
     /// Shows /swagger.json also to those without the key.
     #[arg(long)]
     open_swagger: bool,
@@ -66,7 +68,7 @@ enum RowsArg {
     Arrays,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("seconds from 0.001 to 86400 are expected".to_owned()),
@@ -79,8 +81,8 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
     let sandbox = Sandbox::new(Limits { deadline: limits.deadline.min(time_limit), ..limits })?;
     let function = super::inspect::load(&sandbox, args.wasm.as_deref())?;
     let settings = Settings {
-        listen: args.listen,
-        key: args.key,
+        listening: args.guarding.listening(args.listen),
+        key: super::listening::from_file(args.key, "TAMIS_KEY", Token::new)?,
         open_swagger: args.open_swagger,
         function: args.function,
         strict: args.strict,
@@ -100,7 +102,7 @@ pub(super) async fn run(args: Args) -> Result<(), Fault> {
     let called = settings.function.clone();
     let endpoint = Endpoint::open(function, settings).await?;
     tracing::info!(
-        url = format!("http://{}/score", endpoint.address()),
+        url = format!("{}score", endpoint.url()),
         function = called,
         model = model.name,
         version = model.version,

@@ -260,6 +260,11 @@ impl Commit {
             metrics::gauge!(names::WATERMARK_DELAY).set(self.rates.watermark_delay_seconds);
         }
         self.rates.events_per_second = self.rate.rate(now);
+        // Also those that another process has sent again meanwhile.
+        if let Ok(open) = self.store.dead_letters() {
+            self.job.dead_letters = open;
+            metrics::gauge!(names::OPEN_DEAD_LETTERS).set(open as f64);
+        }
         let outputs = self.delivery.states();
         for output in &outputs {
             metrics::gauge!(names::OUTPUT_BEHIND, "output" => output.name.clone()).set(output.behind as f64);

@@ -213,17 +213,25 @@ impl Compute {
             .increment(results.rejected.iter().filter(|rejected| rejected.step != "decode").count() as u64);
         // A dead letter that is written again, after a replay, is the same dead letter; nothing needs to be left out.
         for rejected in results.rejected {
-            let Some(id) = rejected.origin else {
-                work.dead_letters.push(derived(rejected, now));
-                continue;
+            let function = rejected.step.strip_prefix("udf.").map(str::to_owned);
+            let mut letter = match rejected.origin {
+                None => derived(rejected, now),
+                Some(id) => {
+                    let (reader, run) = match read {
+                        Some((index, run)) => (&self.readers[index], Some(run)),
+                        None => {
+                            let of = |reader: &&Reader| rejected.input.is_none_or(|input| input == reader.input);
+                            let reader = self.readers.iter().filter(of).find(|reader| reader.partition == id.partition);
+                            let Some(reader) = reader else { continue };
+                            (reader, None)
+                        }
+                    };
+                    reader.dead_letter(rejected, id, run, now)
+                }
             };
-            let (reader, run) = match read {
-                Some((index, run)) => (Some(&self.readers[index]), Some(run)),
-                None => (self.readers.iter().find(|reader| reader.partition == id.partition), None),
-            };
-            if let Some(reader) = reader {
-                work.dead_letters.push(reader.dead_letter(rejected, id, run, now));
-            }
+            let label = function.and_then(|function| self.modules.label(&[function]));
+            letter.model = label.map_or_else(String::new, |label| label.to_string());
+            work.dead_letters.push(letter);
         }
     }
 
@@ -272,16 +280,8 @@ struct Work {
 
 /// The dead letter of a row that no single event made.
 fn derived(rejected: Rejected, now: Timestamp) -> DeadLetter {
-    DeadLetter {
-        input: String::new(),
-        origin: None,
-        time: now,
-        recorded: now,
-        step: rejected.step,
-        reason: rejected.reason,
-        model: String::new(),
-        body: Vec::new(),
-    }
+    let (time, body) = rejected.made.map_or_else(|| (now, Vec::new()), |made| (made.time, made.row.into_bytes()));
+    DeadLetter { time, recorded: now, step: rejected.step, reason: rejected.reason, body, ..DeadLetter::default() }
 }
 
 async fn wait(arrivals: &mut [watch::Receiver<u64>]) {

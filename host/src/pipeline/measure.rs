@@ -27,6 +27,8 @@ pub(super) const FUNCTION_FAILED: &str = "AMLCalloutFailedRequests";
 pub(super) const FUNCTION_EVENTS: &str = "AMLCalloutInputEvents";
 /// Dead letters written; Stream Analytics counts them as runtime errors.
 pub(super) const ERRORS: &str = "Errors";
+/// Dead letters that were not sent again.
+pub(super) const OPEN_DEAD_LETTERS: &str = "DeadLettersOpen";
 
 /// Rows that wait in the outbox, by output.
 pub(super) const OUTPUT_BEHIND: &str = "OutputEventsBehind";
@@ -52,6 +54,8 @@ pub(super) fn describe() {
     describe_gauge!(WATERMARK_DELAY, Unit::Seconds, "How far the watermark is behind the clock.");
     describe_gauge!(BACKLOG, Unit::Count, "Events in the log that are not read yet.");
     describe_gauge!(OUTPUT_BEHIND, Unit::Count, "Rows that wait in the outbox for an output that is behind.");
+    describe_gauge!(OPEN_DEAD_LETTERS, Unit::Count, "Dead letters that were not sent again.");
     metrics::gauge!(WATERMARK_DELAY).set(0.0);
+    metrics::gauge!(OPEN_DEAD_LETTERS).set(0.0);
     metrics::gauge!(BACKLOG).set(0.0);
 }

@@ -11,6 +11,7 @@
 //! - `functions`: `udf.…` calls, answered by the sandbox
 //! - `versions`: other modules take over while the job runs; `shadow`: what challengers answer
 //! - `outputs`: what each `INTO` opens; `delivery`: a thread for each sink, and the outbox of one that is behind
+//! - [`replay`]: dead letters sent again
 //! - `measure`: the metrics' names
 
 pub mod bounded;
@@ -26,6 +27,7 @@ pub mod operators;
 mod outputs;
 mod reader;
 mod references;
+pub mod replay;
 mod shadow;
 mod start;
 mod versions;

@@ -67,8 +67,8 @@ impl Reader {
                 Ok(run) => (run, None),
                 Err(LogError::Damaged(damage)) => {
                     tracing::error!(%damage, "Log is damaged; reading goes on behind the place.");
-                    let origin = Some(RowId { partition: self.partition, offset: damage.offset });
-                    let lost = Rejected { origin, step: "log".to_owned(), reason: damage.to_string() };
+                    let origin = RowId { partition: self.partition, offset: damage.offset };
+                    let lost = Rejected::event(origin, "log", damage.to_string());
                     self.next = damage.resume.max(self.next + 1);
                     let run = Run { partition: self.partition, first_offset: self.next, events: Vec::new() };
                     (run, Some(lost))
@@ -120,16 +120,20 @@ impl Reader {
             }
             _ => None,
         });
-        let (time, body) = event.map_or_else(|| (now, Vec::new()), |event| (event.enqueued, event.body.to_vec()));
-        DeadLetter {
+        let letter = DeadLetter {
             input: self.name.clone(),
             origin: Some(id),
-            time,
+            time: now,
             recorded: now,
             step: rejected.step,
             reason: rejected.reason,
-            model: String::new(),
-            body,
+            ..DeadLetter::default()
+        };
+        match event {
+            Some(Event { enqueued, body, key, properties, .. }) => {
+                DeadLetter { time: enqueued, body: body.to_vec(), key, properties, ..letter }
+            }
+            None => letter,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From a project to a running job. Everything that can be wrong with a job is found here, before the first event.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
@@ -12,8 +12,8 @@ use crate::fault::Fault;
 use crate::job::{EventsPolicy, InputFormat, InputSettings, InputSource, Project};
 use crate::query::{Catalog, Columns, InputPlan, Plan, Script, compile};
 use crate::sink::feed::{Feed, JobState, RateMeter, Rates};
-use crate::source::{Decoder, FileFormat, FileSource, Format, Header, HubSettings, Log, Wanted};
-use crate::store::{Checkpoint, Store};
+use crate::source::{Decoder, FileFormat, FileSource, Format, Header, HubSettings, Log, LogSettings, Wanted};
+use crate::store::{Checkpoint, INPUTS_STATE, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::udf::{Function, Limits, Sandbox};
 
@@ -80,8 +80,14 @@ impl Job {
         let plan = plan(&project, &catalog(&project, &calls))?;
         let (shown, modules) = (calls.first(&project).cloned(), calls.modules());
         let called = (0..plan.steps.len()).map(|step| plan.functions(step)).collect();
-        let log = Log::open(&settings.data_dir.join("log"), &hubs(&project)?, Arc::clone(&settings.clock))?;
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
+        let log = open_log(&settings.data_dir, &hubs(&project)?, &settings.clock, &checkpoint, &|input: &str| match &project
+            .input(input)?
+            .source
+        {
+            InputSource::Log { hub, .. } => Some(hub.clone()),
+            _ => None,
+        })?;
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
         let arrivals = arrivals(&project, &plan, &log);
         let mut tables = references::tables(&project, &plan)?;
@@ -92,6 +98,7 @@ impl Job {
         {
             tracing::warn!("The query or its partitions have changed since the last start: open windows and joins begin anew.");
         }
+        note_inputs(&project, &mut store)?;
         let outputs = outputs::open(&project, engine.plan(), &settings.data_dir, &store)?;
         let feed = match store.state(PAGE_STATE)? {
             Some(saved) => Feed::restore(page, &saved)?,
@@ -155,6 +162,34 @@ impl Job {
             done: Some(done),
         })
     }
+}
+
+/// Opens the log in a data directory; `hub` answers which hub an input reads.
+pub(super) fn open_log(
+    data_dir: &Path,
+    hubs: &[HubSettings],
+    clock: &Arc<dyn Clock>,
+    checkpoint: &Checkpoint,
+    hub: &dyn Fn(&str) -> Option<String>,
+) -> Result<Log, Fault> {
+    let floor = |name: &str, partition: u32| {
+        let read = checkpoint.partitions.iter().filter(|read| read.partition == partition);
+        let read = read.filter(|read| hub(&read.input).is_some_and(|hub| hub.eq_ignore_ascii_case(name)));
+        read.map(|read| read.committed).max().unwrap_or(0)
+    };
+    Ok(Log::open_behind(&data_dir.join("log"), hubs, Arc::clone(clock), LogSettings::default(), &floor)?)
+}
+
+/// Notes what each input reads, for those who send a dead letter again.
+fn note_inputs(project: &Project, store: &mut Store) -> Result<(), Fault> {
+    let of = |input: &InputSettings| match &input.source {
+        InputSource::Log { hub, .. } => serde_json::Value::from(hub.as_str()),
+        _ => serde_json::Value::Null,
+    };
+    let inputs: serde_json::Map<_, _> = project.inputs.iter().map(|input| (input.name.clone(), of(input))).collect();
+    let mut unit = store.begin()?;
+    unit.set_state(INPUTS_STATE, serde_json::Value::from(inputs).to_string().as_bytes())?;
+    Ok(unit.commit()?)
 }
 
 /// How the project's settings and inputs let the query run.

@@ -46,11 +46,11 @@ impl<'f> Calls<'f> {
             .into_iter()
             .map(|(row, (step, fault))| Failure {
                 row: batch.record(row),
-                rejected: Rejected { origin: batch.row_id(row), step, reason: fault.to_string() },
+                rejected: Rejected::row(batch, row, &step, fault.to_string()),
                 fault,
             })
             .collect();
-        let rejected = rejected.into_iter().map(|(row, (step, reason))| Rejected { origin: batch.row_id(row), step, reason }).collect();
+        let rejected = rejected.into_iter().map(|(row, (step, reason))| Rejected::row(batch, row, &step, reason)).collect();
         Ended { keep: Some(keep), rejected, failed }
     }
 }

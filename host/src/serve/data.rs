@@ -1,13 +1,15 @@
 //! The newest documents and dead letters, for people who look something up.
 
-use axum::extract::{Query, State};
+use axum::Json;
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Shown;
-use crate::store::{DeadLetter, Reader, StoreError};
+use crate::pipeline::replay::{Replay, Replayed};
+use crate::store::{Reader, StoreError};
 
 #[derive(Debug, Deserialize)]
 #[serde(default)]
@@ -34,28 +36,30 @@ pub(super) async fn documents(State(shown): State<Shown>, Query(asked): Query<As
     .await
 }
 
-/// `GET /api/dead-letters?limit=N`: newest first, with the body as text.
+/// `GET /api/dead-letters?limit=N`: newest first, with all that is known of each.
 pub(super) async fn dead_letters(State(shown): State<Shown>, Query(asked): Query<Asked>) -> Response {
     read(shown, move |reader| {
         let letters = reader.last_dead_letters(asked.limit.min(MOST))?;
-        let letters: Vec<_> = letters.iter().map(|(id, letter)| shape(*id, letter)).collect();
+        let letters: Vec<_> = letters.iter().map(|(id, letter)| letter.json(*id)).collect();
         Ok(serde_json::Value::from(letters).to_string())
     })
     .await
 }
 
-fn shape(id: i64, letter: &DeadLetter) -> serde_json::Value {
-    json!({
-        "id": id,
-        "input": letter.input,
-        "partition": letter.origin.map(|origin| origin.partition),
-        "offset": letter.origin.map(|origin| origin.offset),
-        "time": letter.time.to_string(),
-        "recorded": letter.recorded.to_string(),
-        "step": letter.step,
-        "reason": letter.reason,
-        "body": String::from_utf8_lossy(&letter.body),
-    })
+/// `POST /api/dead-letters/{id}/replay`: the event is appended to its hub's log again, and the dead letter is marked.
+pub(super) async fn replay(State(shown): State<Shown>, Path(id): Path<i64>) -> Response {
+    let opened = tokio::task::spawn_blocking(move || Replay::with_log(&shown.data_dir, shown.log)).await;
+    let sent = match opened {
+        Ok(Ok(mut replay)) => replay.send(id).await,
+        Ok(Err(fault)) => Err(fault),
+        Err(error) => return failed(&error.to_string()),
+    };
+    match sent {
+        Ok(Replayed::Sent(letters)) => Json(json!({ "sent": true, "marked": letters })).into_response(),
+        Ok(Replayed::Before) => (StatusCode::CONFLICT, super::operate::error("Conflict", "it was sent again before")).into_response(),
+        Ok(Replayed::Cannot(why)) => (StatusCode::CONFLICT, super::operate::error("Conflict", &why)).into_response(),
+        Err(fault) => failed(&fault.to_string()),
+    }
 }
 
 async fn read(shown: Shown, question: impl FnOnce(&Reader) -> Result<String, StoreError> + Send + 'static) -> Response {

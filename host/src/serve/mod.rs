@@ -7,9 +7,11 @@
 //! | `GET /feed` | what the page shows, as Server-Sent Events |
 //! | `GET /function.wasm`, `/function/tamis_udf.js` | the job's function, for the page's "try it" |
 //! | `GET /api/documents`, `/api/dead-letters` | the newest documents and dead letters |
+//! | `POST /api/dead-letters/{id}/replay` | sends the event of a dead letter again |
 //! | `GET /metrics`, `/health` | for machines |
 //!
-//! - `access`: who may read
+//! - `listen`: the address: TLS, connections, slow senders
+//! - `access`: who may do what; `rate`: how often
 //! - `site`: the page's files
 //! - `feed`: the stream of states and rows
 //! - `data`: documents and dead letters
@@ -19,7 +21,9 @@
 mod access;
 mod data;
 mod feed;
+mod listen;
 mod operate;
+mod rate;
 pub mod score;
 mod site;
 
@@ -28,9 +32,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -38,19 +41,25 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use crate::fault::Fault;
 use crate::pipeline::{Job, Status};
 use crate::sink::feed::{PageState, Rows};
-use crate::source::{AccessKey, DoorSettings, router as door};
+use crate::source::{AccessKey, DoorSettings, Log, router as door};
+use access::Right;
+use listen::Opened;
+use rate::Rate;
 
-pub use access::Token;
+pub use access::{Token, Tokens};
+pub use listen::{Listening, Tls};
 
 /// How the doors are opened.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address to listen on.
-    pub listen: SocketAddr,
-    /// What readers must show; needed when the address is not this machine's own.
-    pub token: Option<Token>,
+    /// The address to listen on, and how.
+    pub listening: Listening,
+    /// Who may do what.
+    pub tokens: Tokens,
     /// The keys that senders' tokens are signed with.
     pub keys: Vec<AccessKey>,
+    /// Requests a second that one address may send; `None`: as many as it can.
+    pub requests_per_second: Option<u32>,
     /// Where the metrics come from.
     pub metrics: PrometheusHandle,
 }
@@ -63,6 +72,7 @@ struct Shown {
     status: watch::Receiver<Status>,
     function: crate::pipeline::Shown,
     data_dir: PathBuf,
+    log: Log,
     metrics: PrometheusHandle,
     /// Turns true when the server stops: long answers end.
     ending: watch::Receiver<bool>,
@@ -71,29 +81,16 @@ struct Shown {
 /// Open doors.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    opened: Opened,
     ending: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Server {
     /// Opens the doors of a job.
     ///
     /// # Errors
-    /// When the address cannot be had, or needs a token that is not given.
+    /// When the address cannot be had, or needs a token or TLS that is not given.
     pub async fn open(job: &Job, settings: Settings) -> Result<Self, Fault> {
-        let listen = settings.listen;
-        if !listen.ip().is_loopback() && settings.token.is_none() {
-            let message = "others than this machine can reach this address, so a token is needed: set TAMIS_TOKEN, or listen on 127.0.0.1";
-            return Err(Fault::job(message).at(format!("--listen {listen}")));
-        }
-        let taken = |error: std::io::Error| {
-            Fault::outside(format!("cannot listen: {error}; is another tamis running? --listen chooses another address"))
-                .never()
-                .at(listen.to_string())
-        };
-        let listener = TcpListener::bind(listen).await.map_err(taken)?;
-        let address = listener.local_addr().map_err(taken)?;
         let (ending, ends) = watch::channel(false);
         let shown = Shown {
             page: job.page(),
@@ -101,49 +98,70 @@ impl Server {
             status: job.status(),
             function: job.shown(),
             data_dir: job.data_dir().to_owned(),
+            log: job.log().clone(),
             metrics: settings.metrics.clone(),
-            ending: ends.clone(),
+            ending: ends,
         };
-        let app = routes(job, shown, &settings).into_make_service_with_connect_info::<SocketAddr>();
-        let mut until = ends;
-        let serve = axum::serve(listener, app).with_graceful_shutdown(async move {
-            let _ended = until.wait_for(|ending| *ending).await;
-        });
-        Ok(Self { address, ending, task: tokio::spawn(async move { serve.await }) })
+        let app = routes(job, shown, &settings);
+        let opened = Opened::new(&settings.listening, app, settings.tokens.guard_reading(), "a token is needed: set TAMIS_TOKEN").await?;
+        Ok(Self { opened, ending })
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.opened.address()
+    }
+
+    /// Where it is reached from this machine.
+    pub fn url(&self) -> String {
+        self.opened.url()
     }
 
     /// Takes no more requests and waits a little for those at hand.
     pub async fn close(self) {
         self.ending.send_replace(true);
-        if tokio::time::timeout(std::time::Duration::from_secs(3), self.task).await.is_err() {
-            tracing::warn!("Some requests did not end in time.");
-        }
+        self.opened.close().await;
     }
 }
 
+/// Wrong tokens that an address may show at once, and how many a second after that.
+const WRONG_TOKENS: (f64, f64) = (20.0, 0.5);
+
 fn routes(job: &Job, shown: Shown, settings: &Settings) -> Router {
+    let wrong = Rate::new(WRONG_TOKENS.0, WRONG_TOKENS.1);
+    let guard =
+        |needs| access::Guard { tokens: settings.tokens.clone(), needs, secure: settings.listening.tls.is_some(), wrong: wrong.clone() };
     let read = Router::new()
         .route("/feed", get(feed::feed))
         .route("/function.wasm", get(site::function))
         .route("/function/tamis_udf.js", get(site::function_script))
         .route("/api/documents", get(data::documents))
-        .route("/api/dead-letters", get(data::dead_letters))
-        .route("/metrics", get(operate::metrics))
         .fallback(site::file)
-        .layer(axum::middleware::from_fn_with_state(settings.token.clone(), access::check))
+        .layer(axum::middleware::from_fn_with_state(guard(Right::Page), access::check));
+    let administer = Router::new()
+        .route("/api/dead-letters", get(data::dead_letters))
+        .route("/api/dead-letters/{id}/replay", post(data::replay))
+        .route("/metrics", get(operate::metrics))
+        .layer(axum::middleware::from_fn_with_state(guard(Right::Admin), access::check));
+    let read = read
+        .merge(administer)
         // The feed is small pieces that must arrive at once.
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(1024).and(NotForContentType::SSE).and(NotForContentType::IMAGES)));
-    let keys = settings.keys.clone();
+    let door_settings = DoorSettings {
+        keys: settings.keys.clone(),
+        closed: settings.tokens.ingest.is_some(),
+        patience: settings.listening.patience,
+        ..DoorSettings::default()
+    };
+    let door = door(job.log().clone(), door_settings);
+    let door = door.layer(axum::middleware::from_fn_with_state(settings.tokens.clone(), access::senders));
+    let rate = settings.requests_per_second.map(|most| Rate::new(f64::from(most).max(1.0), f64::from(most)));
     Router::new()
         .route("/health", get(operate::health))
         .merge(read)
         .with_state(shown)
-        .merge(door(job.log().clone(), DoorSettings { keys, ..DoorSettings::default() }))
-        .layer(axum::middleware::from_fn_with_state(settings.listen.ip().is_loopback(), access::same_origin))
+        .merge(door)
+        .layer(axum::middleware::from_fn_with_state(settings.listening.is_loopback(), access::same_origin))
+        .layer(axum::middleware::from_fn_with_state(rate, access::limit))
         .layer(axum::middleware::map_response(access::headers))
 }

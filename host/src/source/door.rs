@@ -11,6 +11,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -41,11 +42,19 @@ pub struct DoorSettings {
     pub max_body: usize,
     /// The keys that tokens are signed with. While there are none, any sender on this machine is let in.
     pub keys: Vec<AccessKey>,
+    /// Whether even those need something to show: there is another token for senders, which the server checks.
+    pub closed: bool,
+    /// How long a body may take to come.
+    pub patience: Duration,
 }
+
+/// In a request's extensions: the server has seen that the sender may come in.
+#[derive(Debug, Clone, Copy)]
+pub struct LetIn;
 
 impl Default for DoorSettings {
     fn default() -> Self {
-        Self { max_body: 1 << 20, keys: Vec::new() }
+        Self { max_body: 1 << 20, keys: Vec::new(), closed: false, patience: Duration::from_secs(30) }
     }
 }
 
@@ -86,6 +95,7 @@ impl IntoResponse for Refusal {
             StatusCode::UNAUTHORIZED => "Unauthorized",
             StatusCode::NOT_FOUND => "NotFound",
             StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
+            StatusCode::REQUEST_TIMEOUT => "RequestTimeout",
             StatusCode::PAYLOAD_TOO_LARGE => "PayloadTooLarge",
             StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
             _ => "InternalError",
@@ -182,7 +192,11 @@ impl Door {
         let place = place?;
         let (head, body) = request.into_parts();
         let broker = head.headers.get("brokerproperties").map(|text| Broker::parse(text.as_bytes())).transpose()?.unwrap_or_default();
-        let body = self.body(&head.headers, body).await?;
+        let late = |_| Refusal {
+            status: StatusCode::REQUEST_TIMEOUT,
+            message: format!("the body did not come within {:?}; nothing was taken", self.settings.patience),
+        };
+        let body = tokio::time::timeout(self.settings.patience, self.body(&head.headers, body)).await.map_err(late)??;
         if body.is_empty() {
             return Err(Refusal::bad("an event is expected, the body is empty"));
         }
@@ -201,7 +215,13 @@ impl Door {
 
     fn let_in(&self, request: &Request) -> Result<(), Refusal> {
         let unauthorized = |message: String| Refusal { status: StatusCode::UNAUTHORIZED, message };
+        if request.extensions().get::<LetIn>().is_some() {
+            return Ok(());
+        }
         if self.settings.keys.is_empty() {
+            if self.settings.closed {
+                return Err(unauthorized("a token is needed: Authorization: Bearer …".to_owned()));
+            }
             let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
             return match peer {
                 Some(ConnectInfo(peer)) if !peer.ip().to_canonical().is_loopback() => {

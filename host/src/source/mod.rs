@@ -11,7 +11,7 @@ pub mod log;
 pub mod sas;
 
 pub use decode::{Decoded, Decoder, Format, Header, Wanted};
-pub use door::{DoorSettings, router};
+pub use door::{DoorSettings, LetIn, router};
 pub use file::{FileError, FileFormat, FileSource};
 pub use log::{Appended, Cut, Damage, Event, Hub, HubSettings, Log, LogError, LogSettings, NewEvent, Opened, Place, Run};
 pub use sas::AccessKey;

@@ -107,7 +107,7 @@ impl Reader {
         Ok(rows.map(|row| row.map(|(_, document)| document)).collect::<Result<_, _>>()?)
     }
 
-    /// How many dead letters there are.
+    /// How many dead letters there are that were not sent again.
     pub fn dead_letter_count(&self) -> Result<u64, StoreError> {
         dead_letter_count(&self.connection)
     }
@@ -219,7 +219,9 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<Option<Checkpoint>, 
 
 pub(super) fn dead_letter_count(connection: &Connection) -> Result<u64, StoreError> {
     // Counting them would read them all.
-    let mut statement = connection.prepare_cached("SELECT count FROM totals WHERE name = 'dead_letters'")?;
+    const OPEN: &str =
+        "SELECT sum(CASE name WHEN 'replayed' THEN -count ELSE count END) FROM totals WHERE name IN ('dead_letters', 'replayed')";
+    let mut statement = connection.prepare_cached(OPEN)?;
     let count: i64 = statement.query_row([], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -232,9 +234,10 @@ fn document(row: &Row<'_>, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<(
 
 const DOCUMENTS: &str = "SELECT id, output, key, body, (SELECT label FROM models WHERE models.id = model), challenger FROM documents";
 
-const DEAD_LETTERS: &str = "SELECT id, input, partition, offset, time, recorded, step, reason, model, body FROM dead_letters";
+pub(super) const DEAD_LETTERS: &str =
+    "SELECT id, input, partition, offset, time, recorded, step, reason, model, body, key, properties, replayed FROM dead_letters";
 
-fn dead_letter(row: &Row<'_>) -> rusqlite::Result<(i64, DeadLetter)> {
+pub(super) fn dead_letter(row: &Row<'_>) -> rusqlite::Result<(i64, DeadLetter)> {
     let origin = match (row.get::<_, Option<u32>>(2)?, row.get::<_, Option<i64>>(3)?) {
         (Some(partition), Some(offset)) => Some(RowId { partition, offset: offset.cast_unsigned() }),
         _ => None,
@@ -248,6 +251,9 @@ fn dead_letter(row: &Row<'_>) -> rusqlite::Result<(i64, DeadLetter)> {
         reason: row.get(7)?,
         model: row.get(8)?,
         body: row.get(9)?,
+        key: row.get(10)?,
+        properties: row.get::<_, Option<String>>(11)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        replayed: row.get::<_, Option<i64>>(12)?.map(Timestamp),
     };
     Ok((row.get(0)?, letter))
 }

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The layout that this program writes.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 /// Marks the file as ours ("Tami").
 const APPLICATION: i64 = 0x5461_6d69;
 
@@ -29,12 +29,13 @@ CREATE TABLE dead_letters (
   id INTEGER PRIMARY KEY,
   input TEXT NOT NULL, partition INTEGER, offset INTEGER,
   time INTEGER NOT NULL, recorded INTEGER NOT NULL,
-  step TEXT NOT NULL, reason TEXT NOT NULL, model TEXT NOT NULL, body BLOB NOT NULL
+  step TEXT NOT NULL, reason TEXT NOT NULL, model TEXT NOT NULL, body BLOB NOT NULL,
+  key TEXT, properties TEXT, replayed INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX dead_letters_by_event ON dead_letters (input, partition, offset, step) WHERE offset IS NOT NULL;
 CREATE UNIQUE INDEX dead_letters_by_row ON dead_letters (step, time, body) WHERE offset IS NULL;
 CREATE TABLE totals (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO totals VALUES ('dead_letters', 0);
+INSERT INTO totals VALUES ('dead_letters', 0), ('replayed', 0);
 CREATE TABLE checkpoint (
   input TEXT NOT NULL, partition INTEGER NOT NULL, committed INTEGER NOT NULL, replay_from INTEGER NOT NULL,
   PRIMARY KEY (input, partition)
@@ -46,7 +47,7 @@ CREATE INDEX outbox_by_output ON outbox (output, seq);
 ";
 
 /// What a file of an earlier version lacks, by the version that has it.
-const CHANGES: [(i64, &str); 2] = [
+const CHANGES: [(i64, &str); 3] = [
     (
         2,
         "ALTER TABLE documents ADD COLUMN model INTEGER;
@@ -58,6 +59,13 @@ const CHANGES: [(i64, &str); 2] = [
         "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, output TEXT NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
            body BLOB NOT NULL) STRICT;
          CREATE INDEX outbox_by_output ON outbox (output, seq);",
+    ),
+    (
+        4,
+        "ALTER TABLE dead_letters ADD COLUMN key TEXT;
+         ALTER TABLE dead_letters ADD COLUMN properties TEXT;
+         ALTER TABLE dead_letters ADD COLUMN replayed INTEGER;
+         INSERT INTO totals VALUES ('replayed', 0);",
     ),
 ];
 
@@ -80,14 +88,30 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), St
         unit.pragma_update(None, "user_version", VERSION)?;
     } else {
         check(&unit, path)?;
-        for (version, change) in CHANGES {
-            if unit.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < version {
-                unit.execute_batch(change)?;
-                unit.pragma_update(None, "user_version", version)?;
-            }
-        }
+        change(&unit)?;
     }
     Ok(unit.commit()?)
+}
+
+/// Brings a file of an earlier version up to date.
+pub(super) fn update(connection: &mut Connection) -> Result<(), StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found < VERSION {
+        let unit = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        change(&unit)?;
+        unit.commit()?;
+    }
+    Ok(())
+}
+
+fn change(connection: &Connection) -> Result<(), StoreError> {
+    for (version, change) in CHANGES {
+        if connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < version {
+            connection.execute_batch(change)?;
+            connection.pragma_update(None, "user_version", version)?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a file that is not ours or too new.

@@ -35,6 +35,7 @@ fn letter(offset: u64, reason: &str) -> DeadLetter {
         reason: reason.into(),
         model: String::new(),
         body: b"\xff not json".to_vec(),
+        ..DeadLetter::default()
     }
 }
 
@@ -193,7 +194,8 @@ fn a_file_of_the_first_layout_is_brought_to_this_one() {
     let mut store = Store::open(directory.path()).unwrap();
     put(&mut store, "a", &events(0, 0..3));
     let first = "ALTER TABLE documents DROP COLUMN model; ALTER TABLE documents DROP COLUMN challenger; DROP TABLE models;
-        DROP TABLE outbox; PRAGMA user_version = 1";
+        DROP TABLE outbox; ALTER TABLE dead_letters DROP COLUMN key; ALTER TABLE dead_letters DROP COLUMN properties;
+        ALTER TABLE dead_letters DROP COLUMN replayed; DELETE FROM totals WHERE name = 'replayed'; PRAGMA user_version = 1";
     store.connection.execute_batch(first).unwrap();
     drop(store);
     let mut store = Store::open(directory.path()).unwrap();

@@ -104,13 +104,14 @@ impl<'a> Unit<'a> {
         let before = self.last_dead_letter()?;
         {
             let mut statement = self.store.connection.prepare_cached(
-                "INSERT INTO dead_letters (input, partition, offset, time, recorded, step, reason, model, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                "INSERT INTO dead_letters (input, partition, offset, time, recorded, step, reason, model, body, key, properties)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                  ON CONFLICT DO UPDATE SET recorded = excluded.recorded, reason = excluded.reason, model = excluded.model, body = excluded.body",
             )?;
             for (letter, reason) in all {
                 let offset = letter.origin.map(|origin| signed(origin.offset)).transpose()?;
                 let partition = letter.origin.map(|origin| origin.partition);
+                let properties = (!letter.properties.is_empty()).then(|| serde_json::Value::from_iter(properties(letter)).to_string());
                 statement.execute((
                     &letter.input,
                     partition,
@@ -121,6 +122,8 @@ impl<'a> Unit<'a> {
                     &reason,
                     &letter.model,
                     &letter.body,
+                    &letter.key,
+                    &properties,
                 ))?;
             }
         }
@@ -206,6 +209,11 @@ impl Drop for Unit<'_> {
             tracing::error!(%error, "Store could not roll back.");
         }
     }
+}
+
+/// Names and values, in their order.
+fn properties(letter: &DeadLetter) -> impl Iterator<Item = [&str; 2]> {
+    letter.properties.iter().map(|(name, value)| [name.as_str(), value.as_str()])
 }
 
 fn signed(offset: u64) -> Result<i64, StoreError> {

@@ -80,7 +80,7 @@ impl Store {
         Ok(self.counts()?.iter().map(|(_, documents)| documents).sum())
     }
 
-    /// How many dead letters there are.
+    /// How many dead letters there are that were not sent again.
     pub fn dead_letters(&self) -> Result<u64, StoreError> {
         read::dead_letter_count(&self.connection)
     }

@@ -1,25 +1,28 @@
 //! Finds the rows at fault when a call fails: the batch is halved until each failing part is one row.
-//! The number of failing calls is bounded, because each may cost a whole deadline; past it, what is left is rejected.
+//! The time that failing calls may take is bounded, because each may cost a whole deadline; past it, what is left is rejected.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use super::UdfError;
 use super::function::{Called, Function};
 use crate::batch::{Batch, Column, ColumnBuilder};
 
-/// Calls over halves of `batch`, whose whole failed with `first`.
-pub(super) fn find(function: &Function, number: u32, batch: &Batch, first: &UdfError) -> Result<Called, UdfError> {
+/// Calls over halves of `batch`, whose whole failed with `first` after `took`.
+pub(super) fn find(function: &Function, number: u32, batch: &Batch, first: &UdfError, took: Duration) -> Result<Called, UdfError> {
     let rows = batch.rows();
     let mut parts: Vec<(Range<usize>, Column)> = Vec::new();
     let mut rejected: Vec<(usize, String)> = Vec::new();
-    let mut failures = 1;
+    let (mut failures, mut spent) = (1, took);
     let mut open = halves(0..rows, first, &mut rejected);
     while let Some(part) = open.pop() {
-        if failures >= function.failures_per_batch() {
-            rejected.extend(part.map(|row| (row, format!("{first}; the function failed {failures} times on this batch"))));
+        if spent >= function.limits().search {
+            let reason = format!("{first}; {failures} calls over parts of this batch failed, the rest was not tried");
+            rejected.extend(part.map(|row| (row, reason.clone())));
             continue;
         }
         let chosen: Vec<u32> = part.clone().map(|row| row as u32).collect();
+        let started = Instant::now();
         match function.once_over(number, &batch.take(&chosen)) {
             Ok(called) => {
                 rejected.extend(called.rejected.into_iter().map(|(row, reason)| (part.start + row, reason)));
@@ -27,6 +30,7 @@ pub(super) fn find(function: &Function, number: u32, batch: &Batch, first: &UdfE
             }
             Err(error) => {
                 failures += 1;
+                spent += started.elapsed();
                 open.extend(halves(part, &error, &mut rejected));
             }
         }

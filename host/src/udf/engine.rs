@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, Linker, Module, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, ExternType, InstanceAllocationStrategy, Linker, Module, PoolingAllocationConfig};
 
+use super::error::shortened;
 use super::instance::State;
 use super::{Function, Limits, UdfError};
 
@@ -13,7 +14,7 @@ use super::{Function, Limits, UdfError};
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// Tables that a module may have.
-const TABLES: u32 = 4;
+pub(super) const TABLES: u32 = 4;
 
 /// The engine with its limits. Cloning is cheap; the clock stops with the last clone.
 #[derive(Clone)]
@@ -49,8 +50,22 @@ impl Sandbox {
     /// # Errors
     /// [`UdfError`], which says what is missing and what to do.
     pub fn load(&self, wasm: &[u8], name: &str) -> Result<Function, UdfError> {
+        if wasm.len() > self.limits.module_bytes {
+            return Err(UdfError::TooLarge { name: name.to_owned(), bytes: wasm.len(), limit: self.limits.module_bytes });
+        }
         let module =
             Module::new(&self.engine, wasm).map_err(|error| UdfError::NotAModule { name: name.to_owned(), what: first_line(&error) })?;
+        for import in module.imports() {
+            let kind = match import.ty() {
+                ExternType::Func(_) => continue,
+                ExternType::Global(_) => "the global",
+                ExternType::Table(_) => "the table",
+                ExternType::Memory(_) => "the memory",
+                ExternType::Tag(_) => "the tag",
+            };
+            let import = format!("{kind} '{}.{}'", import.module(), import.name());
+            return Err(UdfError::Import { name: name.to_owned(), import: shortened(&import) });
+        }
         let mut linker: Linker<State> = Linker::new(&self.engine);
         // What wasm-bindgen imports is for JavaScript; here it is never called, and a trap if it is.
         let linked = linker.define_unknown_imports_as_traps(&module).and_then(|()| linker.instantiate_pre(&module));
@@ -75,7 +90,7 @@ impl Sandbox {
 }
 
 fn first_line(error: &wasmtime::Error) -> String {
-    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
+    shortened(format!("{error:#}").lines().next().unwrap_or_default())
 }
 
 fn config(limits: &Limits, pooling: bool) -> Config {
@@ -85,6 +100,10 @@ fn config(limits: &Limits, pooling: bool) -> Config {
     // The same score everywhere: one NaN, no instruction whose result the machine may choose.
     config.cranelift_nan_canonicalization(true);
     config.wasm_relaxed_simd(false);
+    // What no guest of the contract needs is one more thing that could be wrong. External references stay: wasm-bindgen
+    // keeps a table of them.
+    config.wasm_memory64(false);
+    config.wasm_multi_memory(false);
     // A fresh instance maps the module's data copy-on-write instead of copying it.
     config.memory_init_cow(true);
     config.max_wasm_stack(512 << 10);
@@ -97,7 +116,7 @@ fn config(limits: &Limits, pooling: bool) -> Config {
         pool.max_tables_per_module(TABLES);
         pool.total_tables(limits.instances * TABLES);
         pool.max_memory_size(limits.memory_bytes);
-        pool.table_elements(20_000);
+        pool.table_elements(limits.table_elements);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config

@@ -18,6 +18,32 @@ pub enum UdfError {
         /// What the compiler says.
         what: String,
     },
+    /// A module that is larger than the host compiles.
+    #[error("{name}: the module has {bytes} bytes, at most {limit} are allowed")]
+    TooLarge {
+        /// The module.
+        name: String,
+        /// Its size.
+        bytes: usize,
+        /// The largest one.
+        limit: usize,
+    },
+    /// It asks for something that the host gives nobody.
+    #[error("{name}: it imports {import}; a module gets nothing from outside but functions that trap")]
+    Import {
+        /// The module.
+        name: String,
+        /// What it imports: kind and name.
+        import: String,
+    },
+    /// It cannot be made ready: its start function or one of the contract's fails.
+    #[error("{name}: it does not start: {cause}")]
+    Start {
+        /// The module.
+        name: String,
+        /// Why.
+        cause: Box<UdfError>,
+    },
     /// An export of the contract is absent or has another type.
     #[error("{name}: the export '{export}' is missing or has another type; the module must be built with Tamis' contract")]
     Export {
@@ -65,6 +91,16 @@ pub enum UdfError {
     /// The function says that the call failed.
     #[error("the function failed: {0}")]
     Failed(String),
+}
+
+/// A text that a module made, short enough for a log and a dead letter, on one line.
+pub(super) fn shortened(text: &str) -> String {
+    const MOST: usize = 1000;
+    let clean = |text: &str| text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect::<String>();
+    if text.len() <= MOST {
+        return clean(text);
+    }
+    format!("{}… ({} bytes)", clean(&text[..text.floor_char_boundary(MOST)]), text.len())
 }
 
 fn advice(theirs: u32) -> &'static str {

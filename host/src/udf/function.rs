@@ -1,6 +1,7 @@
 //! A loaded module: its signature, its hash, its pool of instances, and the one call a batch.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow_array::{Array, Float64Array, Int64Array, StringArray};
 use bytes::Bytes;
@@ -10,8 +11,9 @@ use tamis_frame::{ColumnView, REJECTED, RESULT, Reply, Signature, Values};
 use wasmtime::InstancePre;
 
 use super::columns::Fit;
+use super::error::shortened;
 use super::instance::{Instance, State};
-use super::{Sandbox, UdfError, bisect};
+use super::{Limits, Sandbox, UdfError, bisect};
 use crate::batch::{Batch, Column, ColumnBuilder};
 
 /// One value a row, and why some rows have none.
@@ -120,9 +122,12 @@ impl Function {
         }
         let fit = Fit::new(self.signature(), batch);
         if fit.rejected.is_empty() {
+            let started = Instant::now();
             return match self.once(number, &fit, rows) {
                 Ok(called) => Ok(called),
-                Err(error) => bisect::find(self, number, batch, &error),
+                // It is the module that does not start; no row is at fault more than another.
+                Err(error @ UdfError::Start { .. }) => Err(error),
+                Err(error) => bisect::find(self, number, batch, &error, started.elapsed()),
             };
         }
         // Rows that do not fit are left out; the others are called on their own.
@@ -142,41 +147,62 @@ impl Function {
         Ok(Called { column: column.finish(), rejected })
     }
 
-    /// Calls over a batch whose rows fit; any failure is for the whole.
+    /// Calls over a batch whose rows fit, in an instance that was never called: what fails is the rows' fault. Any failure
+    /// is for the whole.
     pub(super) fn once_over(&self, number: u32, batch: &Batch) -> Result<Called, UdfError> {
-        self.once(number, &Fit::new(self.signature(), batch), batch.rows())
+        self.once_in(self.fresh()?, number, &Fit::new(self.signature(), batch), batch.rows())
     }
 
+    /// Calls in an instance that is at hand. One that was called before may fail for what is left in it: then a fresh one is
+    /// asked, so that no row suffers from those before it.
     fn once(&self, number: u32, fit: &Fit<'_>, rows: usize) -> Result<Called, UdfError> {
-        let mut instance = self.instance()?;
-        let called = instance.call(number, &fit.refs(), rows, |reply| match Reply::parse(reply)? {
-            Reply::Columns(frame) if frame.rows() == rows => {
-                let result = frame.column(RESULT).ok_or_else(|| UdfError::Reply(format!("it has no column '{RESULT}'")))?;
-                read(result, frame.column(REJECTED), rows)
+        let idle = self.shared.idle.lock().pop();
+        if let Some(idle) = idle {
+            let used = idle.calls > 0;
+            match self.once_in(idle, number, fit, rows) {
+                Err(error) if used => tracing::debug!(%error, "A used instance failed; a fresh one is asked."),
+                done => return done,
             }
-            Reply::Columns(frame) => Err(UdfError::Reply(format!("it has {} rows, {rows} were asked for", frame.rows()))),
-            Reply::Error(message) => Err(UdfError::Failed(message.to_owned())),
-        })?;
-        // Only an instance whose call went well is used again.
-        if instance.calls < self.shared.sandbox.limits().calls_per_instance {
-            self.shared.idle.lock().push(instance);
         }
+        self.once_in(self.fresh()?, number, fit, rows)
+    }
+
+    fn once_in(&self, mut instance: Instance, number: u32, fit: &Fit<'_>, rows: usize) -> Result<Called, UdfError> {
+        let promised = self.signature().functions.get(number as usize).map(|function| function.returns);
+        let most = self.limits().max_text_bytes;
+        let called = instance.call(number, &fit.refs(), rows, |reply| match Reply::parse_for(reply, rows)? {
+            Reply::Columns(frame) => {
+                let result = frame.column(RESULT).ok_or_else(|| UdfError::Reply(format!("it has no column '{RESULT}'")))?;
+                match promised {
+                    Some(promised) if promised != result.ty() => {
+                        Err(UdfError::Reply(format!("its result is {}, the signature says {promised}", result.ty())))
+                    }
+                    _ => read(result, frame.column(REJECTED), rows, most),
+                }
+            }
+            Reply::Error(message) => Err(UdfError::Failed(shortened(message))),
+        })?;
+        // Only an instance whose call went well is used again, and no more of them wait than can be at work.
+        let mut idle = self.shared.idle.lock();
+        if instance.is_fresh_enough() && idle.len() < self.limits().idle {
+            idle.push(instance);
+        }
+        drop(idle);
         Ok(called)
     }
 
-    fn instance(&self) -> Result<Instance, UdfError> {
-        let idle = self.shared.idle.lock().pop();
-        idle.map_or_else(|| Instance::new(&self.shared.pre, &self.shared.name, &self.shared.sandbox), Ok)
+    fn fresh(&self) -> Result<Instance, UdfError> {
+        Instance::new(&self.shared.pre, &self.shared.name, &self.shared.sandbox)
     }
 
-    pub(super) fn failures_per_batch(&self) -> u32 {
-        self.shared.sandbox.limits().failures_per_batch
+    pub(super) fn limits(&self) -> &Limits {
+        self.shared.sandbox.limits()
     }
 }
 
 /// Copies the results out of the guest's memory; a value that is not a number rejects its row.
-fn read(result: &ColumnView<'_>, reasons: Option<&ColumnView<'_>>, rows: usize) -> Result<Called, UdfError> {
-    let reason = |row: usize| reasons.and_then(|reasons| reasons.text(row)).unwrap_or("the function gave no value").to_owned();
+fn read(result: &ColumnView<'_>, reasons: Option<&ColumnView<'_>>, rows: usize, most: usize) -> Result<Called, UdfError> {
+    let reason = |row: usize| shortened(reasons.and_then(|reasons| reasons.text(row)).unwrap_or("the function gave no value"));
     let mut rejected: Vec<(usize, String)> = if result.validity.is_some() {
         (0..rows).filter(|row| !result.is_valid(*row)).map(|row| (row, reason(row))).collect()
     } else {
@@ -187,6 +213,12 @@ fn read(result: &ColumnView<'_>, reasons: Option<&ColumnView<'_>>, rows: usize) 
     {
         let odd = values.iter().enumerate().filter(|(row, value)| !value.is_finite() && result.is_valid(*row));
         rejected.extend(odd.map(|(row, value)| (row, format!("the function's result is {value}"))));
+        rejected.sort_by_key(|(row, _)| *row);
+    }
+    if let Values::Text { offsets, .. } = result.values {
+        let long = offsets.windows(2).enumerate().map(|(row, span)| (row, (span[1] - span[0]) as usize));
+        let long = long.filter(|(row, bytes)| *bytes > most && result.is_valid(*row));
+        rejected.extend(long.map(|(row, bytes)| (row, format!("the function's result has {bytes} bytes, at most {most} are allowed"))));
         rejected.sort_by_key(|(row, _)| *row);
     }
     let nulls = (!rejected.is_empty()).then(|| {
@@ -203,7 +235,8 @@ fn read(result: &ColumnView<'_>, reasons: Option<&ColumnView<'_>>, rows: usize) 
                 .collect(),
         ),
         Values::Text { .. } => {
-            let texts: StringArray = (0..rows).map(|row| result.text(row)).collect();
+            let valid = |row: &usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row));
+            let texts: StringArray = (0..rows).map(|row| Some(row).filter(valid).and_then(|row| result.text(row))).collect();
             if texts.null_count() > rejected.len() {
                 return Err(UdfError::Reply("a text is not UTF-8".to_owned()));
             }

@@ -3,6 +3,8 @@
 use tamis_frame::{ALIGN, ColumnRef, encode_into, encoded_len, limits};
 use wasmtime::{InstancePre, Memory, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc};
 
+use super::engine::TABLES;
+use super::error::shortened;
 use super::{Sandbox, UdfError};
 
 /// What a store holds: the limits of the instance in it.
@@ -23,15 +25,13 @@ pub(super) struct Instance {
 
 impl Instance {
     pub(super) fn new(pre: &InstancePre<State>, name: &str, sandbox: &Sandbox) -> Result<Self, UdfError> {
-        let limits = StoreLimitsBuilder::new().memory_size(sandbox.limits().memory_bytes).instances(1).memories(1).tables(4).build();
-        let mut store = Store::new(sandbox.engine(), State { limits });
-        store.limiter(|state| &mut state.limits);
-        store.set_epoch_deadline(sandbox.ticks());
-        let instance = pre.instantiate(&mut store).map_err(|error| fault(&error, sandbox))?;
+        let not_started = |error| UdfError::Start { name: name.to_owned(), cause: Box::new(fault(&error, sandbox)) };
+        let mut store = limited(sandbox);
+        let instance = pre.instantiate(&mut store).map_err(not_started)?;
         let missing = |export| UdfError::Export { name: name.to_owned(), export };
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| missing("memory"))?;
         let abi: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "tamis_abi").map_err(|_| missing("tamis_abi"))?;
-        let theirs = abi.call(&mut store, ()).map_err(|error| fault(&error, sandbox))?;
+        let theirs = abi.call(&mut store, ()).map_err(not_started)?;
         if theirs != tamis_frame::ABI_VERSION {
             return Err(UdfError::Version { name: name.to_owned(), theirs });
         }
@@ -45,17 +45,13 @@ impl Instance {
     /// The signature's JSON, copied out.
     pub(super) fn signature(&mut self, pre: &InstancePre<State>, name: &str) -> Result<Vec<u8>, UdfError> {
         // A separate instance, so that reading the signature leaves nothing behind in this one.
-        let mut store = Store::new(
-            self.sandbox.engine(),
-            State { limits: StoreLimitsBuilder::new().memory_size(self.sandbox.limits().memory_bytes).build() },
-        );
-        store.limiter(|state| &mut state.limits);
-        store.set_epoch_deadline(self.sandbox.ticks());
-        let instance = pre.instantiate(&mut store).map_err(|error| fault(&error, &self.sandbox))?;
+        let not_started = |error| UdfError::Start { name: name.to_owned(), cause: Box::new(fault(&error, &self.sandbox)) };
+        let mut store = limited(&self.sandbox);
+        let instance = pre.instantiate(&mut store).map_err(not_started)?;
         let missing = |export| UdfError::Export { name: name.to_owned(), export };
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| missing("memory"))?;
         let read: TypedFunc<(), u64> = instance.get_typed_func(&mut store, "tamis_signature").map_err(|_| missing("tamis_signature"))?;
-        let place = read.call(&mut store, ()).map_err(|error| fault(&error, &self.sandbox))?;
+        let place = read.call(&mut store, ()).map_err(not_started)?;
         let (pointer, len) = unpack(place);
         let wrong = |what: String| UdfError::Signature { name: name.to_owned(), what };
         if len > limits::MAX_SIGNATURE {
@@ -63,6 +59,12 @@ impl Instance {
         }
         let text = memory.data(&store).get(pointer..pointer.saturating_add(len));
         text.map(<[u8]>::to_vec).ok_or_else(|| wrong("its signature lies outside its memory".to_owned()))
+    }
+
+    /// Whether it may be called again: it has not been called too often, and its memory has room.
+    pub(super) fn is_fresh_enough(&self) -> bool {
+        let limits = self.sandbox.limits();
+        self.calls < limits.calls_per_instance && self.memory.data_size(&self.store) <= limits.memory_bytes / 2
     }
 
     /// One call over one frame. `read` gets the reply's bytes, where they are.
@@ -78,6 +80,10 @@ impl Instance {
         store.set_epoch_deadline(sandbox.ticks());
         let out_of_memory = || UdfError::Memory(sandbox.limits().memory_bytes);
         let len = encoded_len(columns, rows);
+        // Also what a pointer of 32 bits cannot say.
+        if len > sandbox.limits().memory_bytes {
+            return Err(out_of_memory());
+        }
         let pointer = alloc.call(&mut *store, len as u32).map_err(|error| fault(&error, sandbox))?;
         if pointer == 0 {
             return Err(out_of_memory());
@@ -107,6 +113,22 @@ impl Instance {
     }
 }
 
+/// A store with all limits, and the time of one call from now.
+fn limited(sandbox: &Sandbox) -> Store<State> {
+    let limits = sandbox.limits();
+    let limits = StoreLimitsBuilder::new()
+        .memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
+        .instances(1)
+        .memories(1)
+        .tables(TABLES as usize)
+        .build();
+    let mut store = Store::new(sandbox.engine(), State { limits });
+    store.limiter(|state| &mut state.limits);
+    store.set_epoch_deadline(sandbox.ticks());
+    store
+}
+
 fn unpack(place: u64) -> (usize, usize) {
     ((place >> 32) as usize, (place & 0xFFFF_FFFF) as usize)
 }
@@ -116,6 +138,6 @@ fn fault(error: &wasmtime::Error, sandbox: &Sandbox) -> UdfError {
         Some(Trap::Interrupt) => UdfError::Deadline(sandbox.limits().deadline),
         Some(Trap::StackOverflow) => UdfError::Trap("its calls are nested too deeply".to_owned()),
         Some(trap) => UdfError::Trap(trap.to_string()),
-        None => UdfError::Trap(format!("{error:#}").lines().next().unwrap_or_default().to_owned()),
+        None => UdfError::Trap(shortened(format!("{error:#}").lines().next().unwrap_or_default())),
     }
 }

@@ -49,6 +49,14 @@ pub enum FrameError {
         /// How many there may be.
         limit: usize,
     },
+    /// An answer to a call over another number of rows.
+    #[error("it has {have} rows, {expected} were asked for")]
+    Rows {
+        /// How many it has.
+        have: usize,
+        /// How many were asked for.
+        expected: usize,
+    },
     /// A column's descriptor or buffer is wrong.
     #[error("frame column {column}: {what}")]
     Column {
@@ -219,6 +227,17 @@ impl<'a> Frame<'a> {
 }
 
 impl<'a> Reply<'a> {
+    /// The same, for the answer to a call over so many rows: any other number is an error before a column is looked at, so
+    /// that the check costs no more than the call asked for, whatever the answer says of itself.
+    pub fn parse_for(bytes: &'a [u8], rows: usize) -> Result<Self, FrameError> {
+        let header = Header::read(bytes)?;
+        let expected = if header.kind == KIND_ERROR { 1 } else { rows };
+        if header.rows != expected {
+            return Err(FrameError::Rows { have: header.rows, expected });
+        }
+        Self::parse(bytes)
+    }
+
     /// Checks and reads a guest's answer.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let header = Header::read(bytes)?;

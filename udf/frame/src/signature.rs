@@ -227,6 +227,9 @@ pub enum SignatureError {
         /// How many there may be.
         limit: usize,
     },
+    /// A name that would not be one line of a log or of a terminal.
+    #[error("signature has the name {0:?}; control characters are not allowed in names")]
+    Control(String),
     /// Two columns or functions of one name.
     #[error("signature names '{0}' twice")]
     Twice(String),
@@ -239,6 +242,9 @@ impl Signature {
         let signature: Self = serde_json::from_slice(text)?;
         within("columns", signature.columns.len(), limits::MAX_COLUMNS)?;
         within("functions", signature.functions.len(), limits::MAX_FUNCTIONS)?;
+        for text in [&signature.model.name, &signature.model.version, &signature.model.sha256] {
+            named(text)?;
+        }
         unique(signature.columns.iter().map(|column| column.name.as_str()))?;
         unique(signature.functions.iter().map(|function| function.name.as_str()))?;
         Ok(signature)
@@ -260,10 +266,16 @@ fn within(what: &'static str, have: usize, limit: usize) -> Result<(), Signature
     if (1..=limit).contains(&have) { Ok(()) } else { Err(SignatureError::Limit { what, have, limit }) }
 }
 
+/// Names are shown in logs, tables and documents.
+fn named(name: &str) -> Result<(), SignatureError> {
+    within("bytes in a name", name.len(), limits::MAX_NAME)?;
+    if name.chars().any(char::is_control) { Err(SignatureError::Control(name.to_owned())) } else { Ok(()) }
+}
+
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), SignatureError> {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
-        within("bytes in a name", name.len(), limits::MAX_NAME)?;
+        named(name)?;
         if !seen.insert(name.to_ascii_lowercase()) {
             return Err(SignatureError::Twice(name.to_owned()));
         }

@@ -227,13 +227,12 @@ fn unwritten(output: &str, Refused { row, reason }: Refused, batch: &Batch, now:
     let mut body = Vec::new();
     write_row(batch, row, &mut body);
     DeadLetter {
-        input: String::new(),
         origin: batch.row_id(row),
         time: batch.times[row],
         recorded: now,
         step: format!("output {output}"),
         reason,
-        model: String::new(),
         body,
+        ..DeadLetter::default()
     }
 }

@@ -207,7 +207,7 @@ fn conform(table: &[(Arc<str>, Arc<str>)], mut batch: Batch, text: bool, rejecte
         return batch;
     }
     let keep: Vec<u32> = (0..batch.rows() as u32).filter(|row| !bad.contains_key(&(*row as usize))).collect();
-    rejected.extend(bad.into_iter().map(|(row, reason)| Rejected { origin: batch.row_id(row), step: "decode".to_owned(), reason }));
+    rejected.extend(bad.into_iter().map(|(row, reason)| Rejected::row(&batch, row, "decode", reason)));
     batch.take(&keep)
 }
 

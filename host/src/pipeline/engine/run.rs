@@ -186,11 +186,7 @@ impl Runner<'_> {
                 if self.settings.on_error == OnError::Stop || located.domain == Domain::Internal {
                     return Err(if batch.rows() == 1 { with_row(located, &batch.record(0)) } else { located });
                 }
-                let rejected = (0..batch.rows()).map(|row| Rejected {
-                    origin: batch.row_id(row),
-                    step: step.name.to_string(),
-                    reason: located.message.clone(),
-                });
+                let rejected = (0..batch.rows()).map(|row| Rejected::row(batch, row, &step.name, located.message.clone()));
                 self.results.rejected.extend(rejected);
                 Ok(Vec::new())
             }

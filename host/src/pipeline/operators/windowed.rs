@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::batch::{Batch, Column, ColumnBuilder, RowOrder, Value};
-use crate::fault::{Domain, Fault, Rejected};
+use crate::batch::{Batch, Column, ColumnBuilder, RowOrder, Value, write_value};
+use crate::fault::{Domain, Fault, Made, Rejected};
 use crate::query::{
     AggregateFunction, Aggregator, Context, Functions, Operate, WindowForm, WindowGroups, WindowRows, WindowedStep, aggregator,
 };
@@ -62,11 +62,7 @@ impl Windowed {
             return Err(Fault::job(why.clone()).at(format!("{}, {}", self.name, place(&rows.batch, *row))));
         }
         let keep: Vec<u32> = (0..rows.batch.rows()).filter(|row| !refused.contains_key(row)).map(|row| row as u32).collect();
-        rejected.extend(refused.into_iter().map(|(row, reason)| Rejected {
-            origin: rows.batch.row_id(row),
-            step: self.name.clone(),
-            reason,
-        }));
+        rejected.extend(refused.into_iter().map(|(row, reason)| Rejected::row(&rows.batch, row, &self.name, reason)));
         let columns = rows.partition_keys.iter_mut().chain(&mut rows.arguments).chain([&mut rows.keys]);
         columns.flatten().for_each(|column| *column = column.take(&keep));
         rows.batch = rows.batch.take(&keep);
@@ -95,6 +91,8 @@ impl Windowed {
             let bad: BTreeMap<usize, &str> = faults.iter().rev().map(|(row, _, why)| (*row, &**why)).collect();
             context.rejected.extend(bad.iter().map(|(row, why)| Rejected {
                 origin: None,
+                input: None,
+                made: Some(Made { time: groups.times[*row], row: keys_of(&groups, *row) }),
                 step: self.name.clone(),
                 reason: format!("in the window that ends at {}: {why}", groups.times[*row]),
             }));
@@ -155,6 +153,14 @@ fn place(batch: &Batch, row: usize) -> String {
         Some(id) => format!("partition {}, offset {}", id.partition, id.offset),
         None => format!("the row of {}", batch.times[row]),
     }
+}
+
+/// What there is of a group without a result: the keys that its rows share, as JSON.
+fn keys_of(groups: &WindowGroups, row: usize) -> String {
+    let mut text = b"{\"keys\":".to_vec();
+    write_value(&Value::Array(groups.keys.iter().map(|column| column.value(row)).collect()), &mut text);
+    text.push(b'}');
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Runs a JavaScript aggregate over what was held of each group: values and times in turn.

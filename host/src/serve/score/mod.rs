@@ -34,10 +34,10 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use super::access::{self, Token};
+use super::listen::{Listening, Opened};
 use crate::fault::Fault;
 use crate::udf::Function;
 use answer::Refusal;
@@ -64,8 +64,8 @@ pub enum RowForm {
 /// How the endpoint is opened.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address to listen on.
-    pub listen: SocketAddr,
+    /// The address to listen on, and how.
+    pub listening: Listening,
     /// What callers must show as `Authorization: Bearer …`; needed when the address is not this machine's own.
     pub key: Option<Token>,
     /// Whether `/swagger.json` is shown to those without the key.
@@ -98,9 +98,7 @@ struct Shared {
 /// An open endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
-    address: SocketAddr,
-    ending: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<std::io::Result<()>>,
+    opened: Opened,
 }
 
 impl Endpoint {
@@ -109,35 +107,24 @@ impl Endpoint {
     /// # Errors
     /// When there is no such function, the address cannot be had, or it needs a key that is not given.
     pub async fn open(function: Function, settings: Settings) -> Result<Self, Fault> {
-        let listen = settings.listen;
-        if !listen.ip().is_loopback() && settings.key.is_none() {
-            let message = "others than this machine can reach this address, so a key is needed: set TAMIS_KEY, or listen on 127.0.0.1";
-            return Err(Fault::job(message).at(format!("--listen {listen}")));
-        }
-        let app = router(function, settings)?;
-        let taken = |error: std::io::Error| {
-            Fault::outside(format!("cannot listen: {error}; --listen chooses another address")).never().at(listen.to_string())
-        };
-        let listener = TcpListener::bind(listen).await.map_err(taken)?;
-        let address = listener.local_addr().map_err(taken)?;
-        let (ending, mut ends) = watch::channel(false);
-        let serve = axum::serve(listener, app).with_graceful_shutdown(async move {
-            let _ended = ends.wait_for(|ending| *ending).await;
-        });
-        Ok(Self { address, ending, task: tokio::spawn(async move { serve.await }) })
+        let (listening, guarded) = (settings.listening.clone(), settings.key.is_some());
+        let opened = Opened::new(&listening, router(function, settings)?, guarded, "a key is needed: set TAMIS_KEY").await?;
+        Ok(Self { opened })
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.opened.address()
+    }
+
+    /// Where it is reached from this machine.
+    pub fn url(&self) -> String {
+        self.opened.url()
     }
 
     /// Takes no more requests and waits a little for those at hand.
     pub async fn close(self) {
-        self.ending.send_replace(true);
-        if tokio::time::timeout(Duration::from_secs(3), self.task).await.is_err() {
-            tracing::warn!("Some requests did not end in time.");
-        }
+        self.opened.close().await;
     }
 }
 
@@ -149,7 +136,7 @@ fn router(function: Function, settings: Settings) -> Result<Router, Fault> {
     };
     let documents = Documents::new(signature, called, settings.envelope, settings.rows);
     let turns = std::thread::available_parallelism().map_or(1, usize::from);
-    let loopback = settings.listen.ip().is_loopback();
+    let loopback = settings.listening.is_loopback();
     let shared = Arc::new(Shared { function, settings, documents, turns: Arc::new(Semaphore::new(turns)) });
     let own = Router::new()
         .route("/", any(health))

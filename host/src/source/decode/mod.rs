@@ -94,8 +94,8 @@ impl Decoder {
                 }
                 Err(reason) => {
                     self.rows.forget();
-                    let origin = Some(RowId { partition: run.partition, offset: event.offset });
-                    rejected.push(Rejected { origin, step: "decode".to_owned(), reason });
+                    let origin = RowId { partition: run.partition, offset: event.offset };
+                    rejected.push(Rejected { input: Some(self.input), ..Rejected::event(origin, "decode", reason) });
                 }
             }
         }

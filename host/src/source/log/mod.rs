@@ -224,6 +224,22 @@ impl Log {
     /// # Errors
     /// As [`Log::open`].
     pub fn open_with(dir: &Path, hubs: &[HubSettings], clock: Arc<dyn Clock>, settings: LogSettings) -> Result<Self, LogError> {
+        Self::open_behind(dir, hubs, clock, settings, &|_, _| 0)
+    }
+
+    /// [`Log::open_with`] when it is known how far readers have come. `floor` answers, for a hub and a partition, the offset
+    /// below which all were given out: where less is left on disk, the missing end is told as damage and the log goes on
+    /// behind it, so that no offset stands for two events.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn open_behind(
+        dir: &Path,
+        hubs: &[HubSettings],
+        clock: Arc<dyn Clock>,
+        settings: LogSettings,
+        floor: &dyn Fn(&str, u32) -> u64,
+    ) -> Result<Self, LogError> {
         std::fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
         let lock = open::lock(dir)?;
         let mut opened = Opened::default();
@@ -231,7 +247,7 @@ impl Log {
         let mut writers = Vec::new();
         for hub in hubs {
             open::check_name(hub, &open_hubs)?;
-            open_hubs.push(open::open_hub(dir, hub, &clock, settings, &mut opened, &mut writers)?);
+            open_hubs.push(open::open_hub(dir, hub, &clock, settings, floor, &mut opened, &mut writers)?);
         }
         segment::sync_dir(dir)?;
         for cut in &opened.cuts {

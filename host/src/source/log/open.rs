@@ -62,6 +62,7 @@ pub(super) fn open_hub(
     settings: &HubSettings,
     clock: &Arc<dyn Clock>,
     files: LogSettings,
+    floor: &dyn Fn(&str, u32) -> u64,
     opened: &mut Opened,
     writers: &mut Vec<Writer>,
 ) -> Result<Hub, LogError> {
@@ -77,7 +78,8 @@ pub(super) fn open_hub(
     };
     let mut events = 0;
     for number in 0..partitions {
-        let (partition, tail) = Partition::open(&settings.name, number, &dir.join(number.to_string()), opened)?;
+        let floor = floor(&settings.name, number);
+        let (partition, tail) = Partition::open(&settings.name, number, &dir.join(number.to_string()), floor, opened)?;
         let (partition, queue) = (Arc::new(partition), Arc::new(Queue::default()));
         events += partition.end();
         writers.push(Writer {

@@ -72,8 +72,9 @@ pub(super) struct Written {
 }
 
 impl Partition {
-    /// Opens the partition in `dir`; cuts a torn tail and looks for damage in the last segment.
-    pub(super) fn open(hub: &str, number: u32, dir: &Path, opened: &mut Opened) -> Result<(Self, Tail), LogError> {
+    /// Opens the partition in `dir`; cuts a torn tail and looks for damage in the last segment. Goes on at `floor` when less
+    /// than that is left.
+    pub(super) fn open(hub: &str, number: u32, dir: &Path, floor: u64, opened: &mut Opened) -> Result<(Self, Tail), LogError> {
         std::fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
         let mut bases = segment::list(dir)?;
         let base = bases.pop().unwrap_or(0);
@@ -123,6 +124,13 @@ impl Partition {
             next: scan.next,
         };
         let partition = Self { hub: hub.to_owned(), number, dir: dir.to_owned(), view: RwLock::new(view) };
+        if scan.next < floor {
+            let (hub, reason) = (hub.to_owned(), "the log ends here, and events behind it were processed before".to_owned());
+            opened.damage.push(Damage { hub, partition: number, offset: scan.next, path, position, reason, resume: floor });
+            partition.view.write().next = floor;
+            let tail = partition.roll(last)?;
+            return Ok((partition, tail));
+        }
         Ok((partition, Tail { file, path, position, next: scan.next, last }))
     }
 

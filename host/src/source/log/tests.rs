@@ -309,3 +309,31 @@ async fn a_damaged_header_is_told_and_loses_nothing() {
     append(&log, numbers(0..3)).await;
     assert_eq!(read_all(&log, 0), numbers(0..3));
 }
+
+#[tokio::test]
+async fn a_log_that_lost_its_end_goes_on_where_its_readers_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), 1);
+    append(&log, numbers(0..10)).await;
+    drop(log);
+    // The last three records are gone, and all ten were processed.
+    let path = segments(dir.path()).remove(0);
+    let bytes = std::fs::read(&path).unwrap();
+    let record = (bytes.len() - 32) / 10;
+    std::fs::write(&path, &bytes[..bytes.len() - 3 * record + 5]).unwrap();
+    let behind =
+        |floor: u64| Log::open_behind(dir.path(), &hubs(1), Arc::new(SystemClock), LogSettings::default(), &move |_, _| floor).unwrap();
+    let log = behind(10);
+    let [damage] = log.opened().damage.as_slice() else { panic!("{:?}", log.opened()) };
+    assert_eq!((damage.offset, damage.resume, log.end(HUB, 0)), (7, 10, 10));
+    assert_eq!(log.opened().cuts.len(), 1);
+    assert_eq!(append(&log, ["new".to_owned()]).await.first_offset, 10);
+    assert_eq!(log.read(HUB, 0, 10, 1, 1).unwrap().events[0].body, "new");
+    let Err(LogError::Damaged(damage)) = log.read(HUB, 0, 7, 9, 99) else { panic!("no damage") };
+    assert_eq!((damage.offset, damage.resume), (7, 10));
+    drop(log);
+    // The next start finds nothing new.
+    let log = behind(11);
+    assert_eq!(log.opened(), &Opened::default());
+    assert_eq!(log.read(HUB, 0, 10, 5, 99).unwrap().events.len(), 1);
+}

@@ -148,7 +148,7 @@ impl Timeline {
                     keep.push(row as u32);
                     times.push(time);
                 }
-                Err(reason) => out.rejected.push(Rejected { origin: out.batch.row_id(row), step: STEP.to_owned(), reason }),
+                Err(reason) => out.rejected.push(Rejected::row(&out.batch, row, STEP, reason)),
             }
         }
         if keep.len() < arrivals.len() {
