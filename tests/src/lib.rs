@@ -8,4 +8,5 @@ pub mod events;
 pub mod golden;
 pub mod guests;
 pub mod host;
+pub mod kafka;
 pub mod server;

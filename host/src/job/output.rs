@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Finding, Folder, JobError, local_sibling};
+use super::kafka::{self, Beside, KafkaFormat, KafkaOutput};
+use super::{Finding, Folder, JobError, input, local_sibling};
 
 /// Where an output's rows go.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,8 @@ pub enum OutputTarget {
     },
     /// Cosmos DB.
     Cosmos(CosmosSettings),
+    /// A topic of Kafka, or an event hub by its Kafka endpoint.
+    Kafka(Box<KafkaOutput>),
 }
 
 /// How to reach a Cosmos DB container.
@@ -78,6 +81,28 @@ struct File {
     file_path: Option<String>,
     page: Option<serde_json::Value>,
     endpoint: Option<String>,
+    kafka: Option<serde_json::Value>,
+    event_hub_properties: Option<EventHub>,
+    serialization: Option<Serialization>,
+    partition_key: Option<String>,
+    property_columns: Option<serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct EventHub {
+    event_hub_name: Option<String>,
+    partition_key: Option<String>,
+    property_columns: Option<serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Serialization {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    format: Option<String>,
+    field_delimiter: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -112,9 +137,13 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
                 cosmos(folder.shown(&local_path), &cloud, local)
                     .map_err(|message| folder.wrong(&local_path, &["DocumentDbProperties"], message))?,
             ),
+            kind if kafka::kind(kind).is_some() => OutputTarget::Kafka(Box::new(
+                to_kafka(kind, &cloud, local, folder.shown(&local_path))
+                    .map_err(|(key, message)| folder.wrong(&local_path, &[key], message))?,
+            )),
             _ => {
                 let message = format!(
-                    "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines' or 'Cosmos DB' is expected",
+                    "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines', 'Cosmos DB', 'Kafka' or 'Event Hub' is expected",
                     local.data_source_type
                 );
                 return Err(folder.wrong(&local_path, &["DataSourceType"], message));
@@ -139,6 +168,34 @@ fn plain(kind: &str) -> String {
 
 fn is_cosmos(kind: &str) -> bool {
     matches!(kind, "cosmosdb" | "azurecosmosdb" | "documentdb")
+}
+
+/// The local file's settings come before those of the cloud.
+fn to_kafka(kind: &str, cloud: &File, local: &File, file: String) -> Result<KafkaOutput, kafka::Wrong> {
+    let nothing = EventHub::default();
+    let hub = cloud.event_hub_properties.as_ref().unwrap_or(&nothing);
+    let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let columns = local.property_columns.as_ref().or(cloud.property_columns.as_ref()).or(hub.property_columns.as_ref());
+    let beside = Beside {
+        hub: filled(&hub.event_hub_name),
+        partition_key: filled(&local.partition_key).or_else(|| filled(&cloud.partition_key)).or_else(|| filled(&hub.partition_key)),
+        property_columns: columns.and_then(kafka::texts).unwrap_or_default(),
+        format: match local.serialization.as_ref().or(cloud.serialization.as_ref()) {
+            Some(written) => message_format(written).map_err(|message| ("Serialization", message))?,
+            None => KafkaFormat::default(),
+        },
+    };
+    let kind = kafka::kind(kind).unwrap_or(kafka::Kind::Kafka);
+    kafka::output(kind, local.kafka.as_ref(), beside, file)
+}
+
+fn message_format(written: &Serialization) -> Result<KafkaFormat, String> {
+    match written.kind.as_deref().unwrap_or("Json").to_ascii_lowercase().as_str() {
+        "json" if written.format.as_deref().is_some_and(|format| format.eq_ignore_ascii_case("Array")) => Ok(KafkaFormat::JsonArray),
+        "json" => Ok(KafkaFormat::Json),
+        "csv" => Ok(KafkaFormat::Csv { delimiter: written.field_delimiter.as_deref().map_or(Ok(b','), input::delimiter)? }),
+        other => Err(format!("messages are not written as '{other}' here: Json or Csv is expected")),
+    }
 }
 
 fn cosmos(file: String, cloud: &File, local: &File) -> Result<CosmosSettings, String> {

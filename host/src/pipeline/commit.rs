@@ -13,6 +13,7 @@ use crate::batch::{Batch, DocumentKeys, write_row};
 use crate::fault::{Fault, Retry};
 use crate::sink::Refused;
 use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
+use crate::source::kafka::Progress;
 use crate::store::{DeadLetter, Scored, Store};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
 use crate::udf::Function;
@@ -56,6 +57,8 @@ pub(super) struct Commit {
     pub(super) watermark: Timestamp,
     pub(super) status: watch::Sender<Status>,
     pub(super) stop: Arc<AtomicBool>,
+    /// Told after each checkpoint; topics pass it on to their consumer groups.
+    pub(super) reached: watch::Sender<Arc<[Progress]>>,
 }
 
 impl Commit {
@@ -111,6 +114,9 @@ impl Commit {
             self.feed.add(output, batch);
         }
         let (documents, dead_letters) = self.retried(|this| this.transaction(&work, save.as_ref()))?;
+        if let Some(Save { checkpoint, .. }) = &save {
+            self.reached.send_replace(super::kafka::progress(checkpoint));
+        }
         metrics::counter!(names::OUTPUT_EVENTS).increment(work.rows as u64);
         metrics::counter!(names::ERRORS).increment(dead_letters);
         metrics::gauge!(names::BACKLOG).set(backlog as f64);

@@ -10,7 +10,8 @@
 //! - [`engine`]: the running query; `operators`: stateful steps that join the query with another room
 //! - `functions`: `udf.…` calls, answered by the sandbox
 //! - `versions`: other modules take over while the job runs; `shadow`: what challengers answer
-//! - `outputs`: what each `INTO` opens
+//! - `outputs`: what each `INTO` opens; `kafka`: topics, as inputs and outputs
+//! - `health`: how inputs and outputs do, as one status
 //! - `measure`: the metrics' names
 
 pub mod bounded;
@@ -20,6 +21,8 @@ mod compute;
 pub mod engine;
 mod explain;
 mod functions;
+mod health;
+mod kafka;
 mod measure;
 pub mod operators;
 mod outputs;
@@ -52,7 +55,8 @@ use crate::udf::Function;
 pub enum Status {
     /// Events are processed as they come.
     Running,
-    /// An output refuses for now; it is tried again. Nothing is lost meanwhile: events wait in the log.
+    /// An output refuses for now, or an input's broker is away; it is tried again. Nothing is lost meanwhile: events wait in the
+    /// log or at the broker.
     Waiting(String),
     /// It was stopped, or its files were read to their end.
     Ended,

@@ -1,10 +1,11 @@
 //! Where each `INTO` goes.
 //!
-//! In: batches with their documents' keys. Out: a file, Cosmos DB, the live page. (The embedded store is a room of its
+//! In: batches with their documents' keys. Out: a file, Cosmos DB, a topic of Kafka, the live page. (The embedded store is a room of its
 //! own, because its documents and the checkpoint are one transaction.)
 //!
 //! - [`JsonLines`]: a file, one row a line
 //! - [`cosmos`]: Cosmos DB
+//! - [`kafka`]: a topic of Kafka, or an event hub
 //! - [`feed`]: the live page's figures and rows
 //!
 //! A sink is called on the pipeline's thread and may block. What it has taken is acknowledged when [`Sink::flush`] returns;
@@ -13,6 +14,7 @@
 pub mod cosmos;
 pub mod feed;
 mod json_lines;
+pub mod kafka;
 
 pub use json_lines::JsonLines;
 
