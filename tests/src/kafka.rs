@@ -79,7 +79,7 @@ impl Broker {
     pub fn produce(&self, topic: &str, messages: impl IntoIterator<Item = (i32, String, Option<i64>)>) {
         let producer: BaseProducer = self.config().set("linger.ms", "2").create().unwrap();
         for (partition, body, time) in messages {
-            let mut record: BaseRecord<'_, str, str> = BaseRecord::to(topic).payload(&body).partition(partition);
+            let mut record: BaseRecord<'_, str, str> = BaseRecord::to(topic).payload(body.as_str()).partition(partition);
             record.timestamp = time;
             while let Err((error, back)) = producer.send(record) {
                 assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
@@ -99,9 +99,15 @@ impl Broker {
         }
         consumer.assign(&all).unwrap();
         let (start, mut found) = (Instant::now(), Vec::new());
-        while !enough(&found) {
-            assert!(start.elapsed() < PATIENCE, "after {} messages of {topic}", found.len());
-            let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
+        loop {
+            // Asked only when nothing more comes: the answer may take long over many messages.
+            let Some(message) = consumer.poll(Duration::from_millis(300)) else {
+                if enough(&found) {
+                    return found;
+                }
+                assert!(start.elapsed() < PATIENCE, "after {} messages of {topic}", found.len());
+                continue;
+            };
             let message = message.unwrap();
             let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
             let headers = message.headers().into_iter().flat_map(Headers::iter);
@@ -112,7 +118,6 @@ impl Broker {
                 body: text(message.payload().unwrap()),
             });
         }
-        found
     }
 
     /// How far a consumer group is, by partition.

@@ -253,6 +253,43 @@ async fn one_job_runs_embedded_and_on_kafka_with_cosmos_db_by_its_local_files_or
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_of_a_group_share_the_partitions_and_take_over_from_one_that_is_killed() {
+    const EVENTS: usize = 1200;
+    let (events, scores) = golden_events(EVENTS);
+    let broker = Broker::start();
+    broker.make(HUB, PARTITIONS).await;
+    let group = || on_kafka(&broker, &json!({ "Assignment": "group", "Properties": { "session.timeout.ms": 6000 } }));
+    let (of_first, of_second) = (group(), group());
+    let mut first = Host::start_project(&of_first.data(), Some(&of_first.path()));
+    broker.produce(HUB, spread(&events[..400]));
+    first.wait_for_documents(SCORED, 400);
+    let mut second = Host::start_project(&of_second.data(), Some(&of_second.path()));
+    let part = |host: &Host| ["[2, 3]", "[0, 1]"].iter().any(|part| host.log().contains(part));
+    until("the second host's part", &second, async || part(&second) && part(&first)).await;
+    broker.produce(HUB, spread(&events[400..800]));
+    second.wait_for_documents(SCORED, 200);
+    first.wait_for_documents(SCORED, 600);
+    // Killed with events on their way to it; the other one takes them when the group has noticed.
+    broker.produce(HUB, spread(&events[800..1000]));
+    first.kill();
+    broker.produce(HUB, spread(&events[1000..]));
+    let mut all: BTreeMap<u64, Value> = BTreeMap::new();
+    until("every event", &second, async || {
+        for document in first.documents(SCORED).into_iter().chain(second.documents(SCORED)) {
+            // An event that both have read is the same in both.
+            let id = document["id"].as_u64().unwrap();
+            let score = document["score"].clone();
+            let known = all.insert(id, document);
+            assert!(known.is_none_or(|known| known["score"] == score), "{id}");
+        }
+        all.len() == EVENTS
+    })
+    .await;
+    assert!(second.interrupt(), "{}", second.log());
+    assert_scored(&all.into_values().collect::<Vec<_>>(), &scores);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_is_refused_and_no_secret_is_shown() {
     let broker = Broker::start();
     broker.make(HUB, PARTITIONS).await;
@@ -270,7 +307,7 @@ async fn what_cannot_be_is_refused_and_no_secret_is_shown() {
     let project = Project::plain();
     let mut host = Host::start_project(&project.data(), Some(&project.path()));
     let client = reqwest::Client::new();
-    assert_eq!(host.send(&client, &format!("/{HUB}/messages"), "{\"id\": 1}").await.0, 201);
+    assert_eq!(host.send(&client, &format!("/{HUB}/messages"), golden_events(1).0.remove(0)).await.0, 201);
     host.wait_for_documents(SCORED, 1);
     assert!(host.interrupt(), "{}", host.log());
     let moved = project.file("Inputs/Local_inputEventHub.json", &input(&broker, &json!({})));

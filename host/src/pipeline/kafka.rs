@@ -134,8 +134,9 @@ pub(super) type Told = Reached;
 ///
 /// # Errors
 /// When there is no login, whose connection string may name it.
-pub(super) fn topic_of(kafka: &KafkaInput) -> Result<String, Fault> {
-    Login::of(&kafka.connection, Use::Reading).map(|login| login.topic)
+pub(super) fn topic_of(input: &InputSettings, kafka: &KafkaInput) -> Result<String, Fault> {
+    let login = Login::of(&kafka.connection, Use::Reading).map_err(|fault| fault.at(place(&kafka.connection, "input", &input.name)))?;
+    Ok(login.topic)
 }
 
 /// A checkpoint as the topics' threads take it.

@@ -346,7 +346,7 @@ fn same_sources(project: &Project, plan: &Plan, store: &mut Store, checkpoint: &
     for input in &plan.inputs {
         let from = input_settings(project, input)?;
         let now = match kafka::source_of(from) {
-            InputSource::Kafka(topic) => format!("topic {}", kafka::topic_of(&topic)?),
+            InputSource::Kafka(topic) => format!("topic {}", kafka::topic_of(from, &topic)?),
             _ => LOCAL.to_owned(),
         };
         let began = checkpoint.partitions.iter().any(|known| known.input == from.name);

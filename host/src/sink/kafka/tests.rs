@@ -133,7 +133,7 @@ fn a_row_that_is_too_large_is_refused_and_the_others_are_written() {
     let refused = sink.write(&batch, &DocumentKeys::of(&batch, 0)).unwrap();
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].row, 1);
-    assert!(refused[0].reason.contains("5029 bytes"), "{}", refused[0].reason);
+    assert!(refused[0].reason.contains("5032 bytes"), "{}", refused[0].reason);
     assert_eq!(read(&cluster, 2).len(), 2);
 }
 

@@ -99,7 +99,8 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if let Some(code) = error.rdkafka_error_code() {
+        // The end of a partition is told as an error, too.
+        if let Some(code) = error.rdkafka_error_code().filter(|code| *code != RDKafkaErrorCode::PartitionEOF) {
             tracing::debug!(input = self.settings.input, ?code, reason, "Kafka.");
             let mut said = self.said.lock();
             // "All brokers are down" says less than what came before it.
@@ -123,10 +124,10 @@ impl ConsumerContext for Context {
             if cooperative { consumer.incremental_assign(&starts) } else { consumer.assign(&starts) }
         } else {
             tracing::info!(input, partitions = ?numbers, "Other hosts of the consumer group read these partitions now.");
-            // So that the next host begins behind what is written.
+            // So that the next host begins behind what is written. librdkafka gives the partitions up when it is answered.
             let offsets = self.offsets(&numbers);
             if offsets.count() > 0
-                && let Err(error) = consumer.commit(&offsets, CommitMode::Sync)
+                && let Err(error) = consumer.commit(&offsets, CommitMode::Async)
             {
                 tracing::warn!(input, %error, "The consumer group was not told how far this host has come; the next one reads some events again.");
             }
