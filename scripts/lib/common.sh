@@ -33,6 +33,17 @@ need_compiler() {
   have curl || apt_install "to download rustup" curl ca-certificates || fail "install curl"
 }
 
+# librdkafka, which reads and writes Kafka and Event Hubs, is compiled from source in its crate: it needs make, a C++ compiler (both
+# come with the C compiler) and OpenSSL's headers for TLS.
+need_openssl() {
+  if have pkg-config && pkg-config --exists openssl; then return; fi
+  if have brew; then
+    brew --prefix --installed openssl@3 >/dev/null 2>&1 || { say "Installing openssl@3 (TLS of the Kafka client)"; brew install -q openssl@3; }
+    return
+  fi
+  apt_install "TLS of the Kafka client" libssl-dev pkg-config || fail "install OpenSSL's headers and pkg-config"
+}
+
 need_rust() {
   [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
   if ! have cargo; then

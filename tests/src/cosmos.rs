@@ -123,10 +123,21 @@ impl Project {
 
     /// The scored output's local file is this.
     pub fn with_output(local: &Value) -> Self {
+        Self::plain().file("Outputs/Local_outputCosmosDB.json", local)
+    }
+
+    /// As it is: hubs of the embedded log, and the embedded store.
+    pub fn plain() -> Self {
         let project = Self { dir: tempfile::tempdir().unwrap() };
         copy(&root().join("host/jobs/fraud"), &project.path());
-        std::fs::write(project.path().join("Outputs/Local_outputCosmosDB.json"), local.to_string()).unwrap();
         project
+    }
+
+    /// With another file.
+    #[must_use]
+    pub fn file(self, file: &str, json: &Value) -> Self {
+        std::fs::write(self.path().join(file), json.to_string()).unwrap();
+        self
     }
 
     /// The statement that feeds the scored output.

@@ -55,21 +55,37 @@ impl Host {
 
     /// The same, with variables of the environment.
     pub fn start_with(data: &Path, project: Option<&Path>, environment: &[(&str, &str)]) -> Self {
+        let mut host = Self::spawned(data, project, environment);
+        host.ready();
+        host
+    }
+
+    /// The same, and waits only until it answers: it may have to wait itself, for what is outside.
+    pub fn start_unready(data: &Path, project: Option<&Path>, environment: &[(&str, &str)]) -> Self {
+        let mut host = Self::spawned(data, project, environment);
+        host.answers("HTTP/1.1");
+        host
+    }
+
+    fn spawned(data: &Path, project: Option<&Path>, environment: &[(&str, &str)]) -> Self {
         let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut host = Self {
+        Self {
             process: spawn(data, project, &environment, port),
             port,
             data: data.to_owned(),
             project: project.map(Path::to_owned),
             environment,
             log: Arc::default(),
-        };
-        host.ready();
-        host
+        }
     }
 
     fn ready(&mut self) {
+        self.answers("HTTP/1.1 200");
+    }
+
+    /// Waits until `/health` answers with this beginning.
+    fn answers(&mut self, beginning: &str) {
         let errors = BufReader::new(self.process.stderr.take().unwrap());
         let log = Arc::clone(&self.log);
         std::thread::spawn(move || {
@@ -80,7 +96,7 @@ impl Host {
             }
         });
         let start = Instant::now();
-        while get(self.port, "/health").is_none_or(|answer| !answer.starts_with("HTTP/1.1 200")) {
+        while get(self.port, "/health").is_none_or(|answer| !answer.starts_with(beginning)) {
             let ended = self.process.try_wait().unwrap();
             assert!(ended.is_none(), "the host ended with {ended:?}:\n{}", self.log());
             assert!(start.elapsed() < PATIENCE, "the host is not healthy:\n{}", self.log());

@@ -10,6 +10,7 @@ pub mod golden;
 pub mod guests;
 pub mod host;
 pub mod hostile;
+pub mod kafka;
 pub mod models;
 pub mod outputs;
 pub mod push;

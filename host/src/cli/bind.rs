@@ -113,7 +113,7 @@ pub(super) fn replace(functions: &mut Vec<FunctionSettings>, function: FunctionS
 pub(super) fn of_project(input: &InputSettings, folder: &Folder) -> BoundedInput {
     let data = match &input.source {
         InputSource::File { path } => folder.path(path).map_or(Data::Nothing, Data::File),
-        InputSource::Log { .. } | InputSource::Nothing => Data::Nothing,
+        InputSource::Log { .. } | InputSource::Kafka(_) | InputSource::Nothing => Data::Nothing,
     };
     let format = match input.format {
         InputFormat::Json => FileFormat::Json,

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::kafka::{self, CloudHub, KafkaInput};
 use super::{Finding, Folder, JobError, beside, local_sibling};
 
 /// How an input's events are written.
@@ -34,6 +35,8 @@ pub enum InputSource {
         /// Its path, relative to the project or absolute.
         path: String,
     },
+    /// A topic of Kafka, or an event hub by its Kafka endpoint.
+    Kafka(Box<KafkaInput>),
     /// Nothing on this machine: reference data without a local file.
     Nothing,
 }
@@ -71,6 +74,7 @@ struct File {
     file_path: Option<String>,
     hub: Option<String>,
     partitions: Option<u32>,
+    kafka: Option<serde_json::Value>,
     compression_type: Option<String>,
     /// As some tools once wrote it.
     #[serde(rename = "CompresssionType")]
@@ -81,6 +85,7 @@ struct File {
 #[serde(rename_all = "PascalCase")]
 struct EventHub {
     event_hub_name: Option<String>,
+    consumer_group_name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,6 +156,17 @@ fn settings(
             return Err(folder.wrong(near, &["FilePath"], "FilePath is empty: the file with the rows is expected".to_owned()));
         }
         _ if reference => InputSource::Nothing,
+        Some(local) if kafka_kind(local).is_some() || local.kafka.is_some() => {
+            let kind = kafka_kind(local).unwrap_or(kafka::Kind::Kafka);
+            let hub = cloud.event_hub_properties.as_ref();
+            let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+            let cloud = CloudHub {
+                hub: hub.and_then(|hub| filled(&hub.event_hub_name)),
+                group: hub.and_then(|hub| filled(&hub.consumer_group_name)),
+            };
+            let input = kafka::input(kind, local.kafka.as_ref(), cloud, folder.shown(near));
+            InputSource::Kafka(Box::new(input.map_err(|(key, message)| folder.wrong(near, &[key], message))?))
+        }
         local => {
             let cloud_hub = cloud.event_hub_properties.as_ref().and_then(|hub| hub.event_hub_name.clone()).filter(|hub| !hub.is_empty());
             let hub = local.as_ref().and_then(|local| local.hub.clone()).or(cloud_hub).unwrap_or_else(|| {
@@ -174,6 +190,11 @@ fn settings(
     Ok(InputSettings { name: name.to_owned(), reference, source, format, file: near.to_owned() })
 }
 
+/// Whether a local file names Kafka or Event Hubs: by `DataSourceType`, or, in the older generation, by `Type`.
+fn kafka_kind(file: &File) -> Option<kafka::Kind> {
+    file.data_source_type.as_deref().or(file.kind.as_deref()).and_then(kafka::kind)
+}
+
 fn format_key(file: Option<&File>) -> &'static str {
     if file.is_some_and(|file| file.serialization.is_some()) { "Serialization" } else { "Format" }
 }
@@ -193,7 +214,7 @@ fn format(file: &File) -> Result<Option<InputFormat>, String> {
 }
 
 /// A delimiter as tools write it: the character itself, or its name.
-fn delimiter(text: &str) -> Result<u8, String> {
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [] => Ok(b','),
         [byte] => Ok(*byte),

@@ -12,6 +12,7 @@ mod finding;
 mod folder;
 mod function;
 mod input;
+mod kafka;
 mod listing;
 mod output;
 
@@ -21,6 +22,7 @@ pub use finding::{Finding, Level, Place};
 pub use folder::Folder;
 pub use function::{FunctionBody, FunctionSettings, MlEndpoint, Module};
 pub use input::{InputFormat, InputSettings, InputSource};
+pub use kafka::{KafkaAssignment, KafkaFormat, KafkaInput, KafkaOutput, KafkaServer, KafkaSettings, KafkaStart};
 pub use output::{CosmosLogin, CosmosSettings, FilesFormat, FilesSettings, OutputSettings, OutputTarget, PushForm, PushSettings};
 
 use listing::Entry;

@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Finding, Folder, JobError, local_sibling};
+use super::kafka::{self, Beside, KafkaFormat, KafkaOutput};
+use super::{Finding, Folder, JobError, input, local_sibling};
 pub use files::{FilesFormat, FilesSettings};
 pub use push::{PushForm, PushSettings};
 
@@ -29,6 +30,8 @@ pub enum OutputTarget {
     Files(FilesSettings),
     /// Rows pushed by HTTP.
     Push(PushSettings),
+    /// A topic of Kafka, or an event hub by its Kafka endpoint.
+    Kafka(Box<KafkaOutput>),
 }
 
 /// How to reach a Cosmos DB container.
@@ -90,6 +93,27 @@ struct File {
     blob_storage_properties: serde_json::Value,
     serialization: serde_json::Value,
     azure_function_properties: serde_json::Value,
+    kafka: Option<serde_json::Value>,
+    event_hub_properties: Option<EventHub>,
+    partition_key: Option<String>,
+    property_columns: Option<serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct EventHub {
+    event_hub_name: Option<String>,
+    partition_key: Option<String>,
+    property_columns: Option<serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Serialization {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    format: Option<String>,
+    field_delimiter: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -132,9 +156,13 @@ pub(super) fn read(folder: &Folder, path: &str, notes: &mut Vec<Finding>) -> Res
                 push::read(folder.shown(&local_path), kind, &cloud, &folder.json(&local_path)?)
                     .map_err(|(key, message)| folder.wrong(&local_path, &[key], message))?,
             ),
+            kind if kafka::kind(kind).is_some() => OutputTarget::Kafka(Box::new(
+                to_kafka(kind, &cloud, local, folder.shown(&local_path))
+                    .map_err(|(key, message)| folder.wrong(&local_path, &[key], message))?,
+            )),
             _ => {
                 let message = format!(
-                    "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines', 'Folder', 'HTTP Push', 'Power BI' or 'Cosmos DB' is expected",
+                    "DataSourceType '{}': 'Embedded Store', 'Live Feed', 'JSON Lines', 'Folder', 'HTTP Push', 'Power BI', 'Cosmos DB', 'Kafka' or 'Event Hub' is expected",
                     local.data_source_type
                 );
                 return Err(folder.wrong(&local_path, &["DataSourceType"], message));
@@ -159,6 +187,37 @@ fn plain(kind: &str) -> String {
 
 fn is_cosmos(kind: &str) -> bool {
     matches!(kind, "cosmosdb" | "azurecosmosdb" | "documentdb")
+}
+
+/// The local file's settings come before those of the cloud.
+fn to_kafka(kind: &str, cloud: &File, local: &File, file: String) -> Result<KafkaOutput, kafka::Wrong> {
+    let nothing = EventHub::default();
+    let hub = cloud.event_hub_properties.as_ref().unwrap_or(&nothing);
+    let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let columns = local.property_columns.as_ref().or(cloud.property_columns.as_ref()).or(hub.property_columns.as_ref());
+    let written = if local.serialization.is_object() { &local.serialization } else { &cloud.serialization };
+    let beside = Beside {
+        hub: filled(&hub.event_hub_name),
+        partition_key: filled(&local.partition_key).or_else(|| filled(&cloud.partition_key)).or_else(|| filled(&hub.partition_key)),
+        property_columns: columns.and_then(kafka::texts).unwrap_or_default(),
+        format: if written.is_object() {
+            let written = serde_json::from_value(written.clone()).map_err(|error| ("Serialization", error.to_string()))?;
+            message_format(&written).map_err(|message| ("Serialization", message))?
+        } else {
+            KafkaFormat::default()
+        },
+    };
+    let kind = kafka::kind(kind).unwrap_or(kafka::Kind::Kafka);
+    kafka::output(kind, local.kafka.as_ref(), beside, file)
+}
+
+fn message_format(written: &Serialization) -> Result<KafkaFormat, String> {
+    match written.kind.as_deref().unwrap_or("Json").to_ascii_lowercase().as_str() {
+        "json" if written.format.as_deref().is_some_and(|format| format.eq_ignore_ascii_case("Array")) => Ok(KafkaFormat::JsonArray),
+        "json" => Ok(KafkaFormat::Json),
+        "csv" => Ok(KafkaFormat::Csv { delimiter: written.field_delimiter.as_deref().map_or(Ok(b','), input::delimiter)? }),
+        other => Err(format!("messages are not written as '{other}' here: Json or Csv is expected")),
+    }
 }
 
 fn cosmos(file: String, cloud: &File, local: &File) -> Result<CosmosSettings, String> {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::batch::{Batch, DocumentKeys};
 use crate::fault::{Fault, Retry};
 use crate::sink::feed::{Around, Feed, JobState, ModelState, RateMeter, Rates};
+use crate::source::kafka::Progress;
 use crate::store::{DeadLetter, Scored, Store, Waiting};
 use crate::time::{Clock, TICKS_PER_SECOND, Timestamp};
 use crate::udf::Function;
@@ -62,6 +63,8 @@ pub(super) struct Commit {
     pub(super) watermark: Timestamp,
     pub(super) status: watch::Sender<Status>,
     pub(super) stop: Arc<AtomicBool>,
+    /// Told after each checkpoint; topics pass it on to their consumer groups.
+    pub(super) reached: watch::Sender<Arc<[Progress]>>,
 }
 
 impl Commit {
@@ -126,6 +129,9 @@ impl Commit {
             self.feed.add(output, batch);
         }
         let documents = self.written(&work, save.as_ref(), None)?;
+        if let Some(Save { checkpoint, .. }) = &save {
+            self.reached.send_replace(super::kafka::progress(checkpoint));
+        }
         metrics::counter!(names::OUTPUT_EVENTS).increment(work.rows as u64);
         metrics::gauge!(names::BACKLOG).set(backlog as f64);
         self.job.documents += documents;

@@ -17,6 +17,7 @@ use crate::udf::Function;
 
 use super::engine::{Engine, Results, Rows};
 use super::functions::{Modules, label};
+use super::kafka::Topic;
 use super::measure as names;
 use super::reader::{Place, Read, Reader};
 use super::references::Table;
@@ -73,6 +74,8 @@ const SAVE_AT_LEAST: Duration = Duration::from_secs(30);
 pub(super) struct Compute {
     pub(super) engine: Engine,
     pub(super) readers: Vec<Reader>,
+    /// The topics that inputs are; their partitions become readers as they are found.
+    pub(super) topics: Vec<Topic>,
     /// The files of reference data, and when they were last looked at.
     pub(super) tables: Vec<Table>,
     pub(super) looked: Instant,
@@ -107,6 +110,7 @@ impl Compute {
                 arrivals.mark_unchanged();
             }
             self.refresh()?;
+            self.find_partitions();
             let (work, read_any) = self.step()?;
             let something = read_any || !work.rows.is_empty() || !work.dead_letters.is_empty() || work.shown.is_some();
             quiet = if something { 0 } else { quiet + 1 };
@@ -117,7 +121,7 @@ impl Compute {
                     return Ok(());
                 }
             }
-            if self.readers.iter().all(Reader::is_finished) {
+            if self.topics.is_empty() && self.readers.iter().all(Reader::is_finished) {
                 let results = self.engine.finish()?;
                 let mut work = Work::default();
                 self.collect(results, None, &mut work);
@@ -134,6 +138,16 @@ impl Compute {
             let _closed = units.send(unit);
         }
         Ok(())
+    }
+
+    /// Takes up partitions of topics that were found.
+    fn find_partitions(&mut self) {
+        for topic in &mut self.topics {
+            for reader in topic.found() {
+                self.engine.widen(reader.input, reader.partition as usize + 1, self.clock.now());
+                self.readers.push(reader);
+            }
+        }
     }
 
     /// Takes reference data that has changed.
@@ -176,11 +190,9 @@ impl Compute {
                     batches.push((input, partition, decoded.batch));
                     found.push((index, run, decoded.rejected.into_iter().chain(lost).collect()));
                 }
-                None => match reader.place {
-                    Place::File { finished: true, .. } => self.engine.end(input, partition),
-                    Place::File { .. } => {}
-                    Place::Log { .. } => self.engine.idle(input, partition, now),
-                },
+                None if matches!(reader.place, Place::File { finished: true, .. }) => self.engine.end(input, partition),
+                None if reader.is_quiet() => self.engine.idle(input, partition, now),
+                None => {}
             }
         }
         for ((index, run, rejected), mut results) in found.into_iter().zip(self.engine.take_all(batches, now)?) {
@@ -265,7 +277,8 @@ impl Compute {
         let pause = (cost * SAVE_SHARE).min(SAVE_AT_LEAST);
         // A few kilobytes cost nothing.
         self.save_at = Instant::now() + if state.len() < 64 << 10 { Duration::ZERO } else { pause };
-        let partitions = self.readers.iter().map(Reader::checkpoint).collect();
+        let waiting = self.topics.iter().flat_map(|topic| topic.waiting());
+        let partitions = self.readers.iter().filter_map(Reader::checkpoint).chain(waiting).collect();
         Ok(Save { checkpoint: Checkpoint { partitions, watermark: self.watermark }, state })
     }
 }

@@ -12,6 +12,7 @@
 //! - `versions`: other modules take over while the job runs; `shadow`: what challengers answer
 //! - `outputs`: what each `INTO` opens; `delivery`: a thread for each sink, and the outbox of one that is behind
 //! - [`replay`]: dead letters sent again
+//! - `kafka`: topics, as inputs and outputs; `health`: how inputs and outputs do, as one status
 //! - `measure`: the metrics' names
 
 pub mod bounded;
@@ -22,6 +23,8 @@ mod delivery;
 pub mod engine;
 mod explain;
 mod functions;
+mod health;
+mod kafka;
 mod measure;
 pub mod operators;
 mod outputs;
@@ -55,7 +58,8 @@ use crate::udf::Function;
 pub enum Status {
     /// Events are processed as they come.
     Running,
-    /// The store or the outbox takes nothing for now; it is tried again. Nothing is lost meanwhile: events wait in the log.
+    /// The store or the outbox takes nothing for now, or an input's broker is away; it is tried again. Nothing is lost meanwhile:
+    /// events wait in the log or at the broker.
     Waiting(String),
     /// It was stopped, or its files were read to their end.
     Ended,

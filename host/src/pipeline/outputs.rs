@@ -13,8 +13,11 @@ use crate::sink::cosmos::{CosmosSettings, CosmosSink, Login};
 use crate::sink::feed::{BreakdownSettings, PageSettings, PredictionSettings};
 use crate::sink::folder::FolderSink;
 use crate::sink::http_push::HttpPush;
+use crate::sink::kafka::KafkaSink;
 use crate::sink::{JsonLines, Sink};
 use crate::store::Store;
+
+use super::kafka;
 
 /// Where the rows of one output go.
 #[derive(Debug)]
@@ -99,6 +102,10 @@ pub(super) fn open(project: &Project, plan: &Plan, data_dir: &Path, store: &Stor
             OutputTarget::Cosmos(_) => {
                 let cosmos = cosmos(project, settings)?.ok_or_else(|| Fault::internal("not a Cosmos DB output").at(name.as_str()))?;
                 Target::Sink(Box::new(CosmosSink::open(&cosmos, &plan.columns_into(name), &Handle::current())?))
+            }
+            OutputTarget::Kafka(_) => {
+                let kafka = kafka::output(settings)?.ok_or_else(|| Fault::internal("not a topic").at(name.as_str()))?;
+                Target::Sink(Box::new(KafkaSink::open(kafka)?))
             }
         };
         Ok(Output { name: settings.name.clone(), target })

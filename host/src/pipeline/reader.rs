@@ -2,6 +2,7 @@
 
 use crate::batch::RowId;
 use crate::fault::{Fault, Rejected};
+use crate::source::kafka::KafkaPartition;
 use crate::source::{Decoded, Decoder, Event, FileSource, Log, LogError, Run};
 use crate::store::{DeadLetter, PartitionCheckpoint};
 use crate::time::Timestamp;
@@ -15,6 +16,13 @@ pub(super) enum Place {
         log: Log,
         /// The hub.
         hub: String,
+    },
+    /// A topic of Kafka.
+    Kafka {
+        /// Its part of the topic.
+        source: KafkaPartition,
+        /// Whether it is known where reading stands; a checkpoint before that would say nothing.
+        begun: bool,
     },
     /// A file, read once from start to end.
     File {
@@ -49,7 +57,7 @@ pub(super) struct Reader {
 pub(super) struct Read {
     pub(super) run: Run,
     pub(super) decoded: Decoded,
-    /// Events that are lost: a damaged place in the log.
+    /// Events that are lost: a damaged place in the log, or events that a topic no longer has.
     pub(super) lost: Option<Rejected>,
 }
 
@@ -75,6 +83,19 @@ impl Reader {
                 }
                 Err(error) => return Err(error.into()),
             },
+            Place::Kafka { source, begun } => {
+                let taken = source.take(MAX_EVENTS, MAX_BYTES)?;
+                if let Some(next) = taken.next {
+                    (*begun, self.next) = (true, next);
+                }
+                let lost = taken.lost.map(|lost| Rejected {
+                    origin: Some(RowId { partition: self.partition, offset: lost.offset }),
+                    step: "kafka".to_owned(),
+                    reason: lost.reason,
+                });
+                let first_offset = taken.events.first().map_or(self.next, |event| event.offset);
+                (Run { partition: self.partition, first_offset, events: taken.events }, lost)
+            }
             Place::File { source, finished } => match after(source, self.next)? {
                 Some(run) => (run, None),
                 None => {
@@ -101,14 +122,27 @@ impl Reader {
     pub(super) fn backlog(&self) -> u64 {
         match &self.place {
             Place::Log { log, hub } => log.end(hub, self.partition).saturating_sub(self.next),
+            Place::Kafka { source, .. } => source.backlog(self.next),
             Place::File { .. } => 0,
         }
     }
 
-    /// How far it has come.
-    pub(super) fn checkpoint(&self) -> PartitionCheckpoint {
+    /// Whether nothing older than the clock will come.
+    pub(super) fn is_quiet(&self) -> bool {
+        match &self.place {
+            Place::Log { .. } => true,
+            Place::Kafka { source, .. } => source.is_quiet(),
+            Place::File { .. } => false,
+        }
+    }
+
+    /// How far it has come; `None`: it is not known yet where it stands.
+    pub(super) fn checkpoint(&self) -> Option<PartitionCheckpoint> {
+        if matches!(self.place, Place::Kafka { begun: false, .. }) {
+            return None;
+        }
         let next = self.next.max(self.committed);
-        PartitionCheckpoint { input: self.name.clone(), partition: self.partition, committed: next, replay_from: next }
+        Some(PartitionCheckpoint { input: self.name.clone(), partition: self.partition, committed: next, replay_from: next })
     }
 
     /// The dead letter of a rejected event: its bytes from the run, or read again when it is an older one.
@@ -118,6 +152,7 @@ impl Reader {
                 let run = log.read(hub, id.partition, id.offset, 1, 1).ok()?;
                 at_hand(&run, id.offset)
             }
+            Place::Kafka { source, .. } if rejected.step != "kafka" => source.again(id.offset),
             _ => None,
         });
         let letter = DeadLetter {

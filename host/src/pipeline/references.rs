@@ -37,7 +37,7 @@ pub(super) fn tables(project: &Project, plan: &Plan) -> Result<Vec<Table>, Fault
         let input = project.input(name).ok_or_else(|| Fault::internal(format!("reference input '{name}' has no settings")))?;
         let path = match &input.source {
             InputSource::File { path } => project.folder.path(path),
-            InputSource::Log { .. } | InputSource::Nothing => None,
+            InputSource::Log { .. } | InputSource::Kafka(_) | InputSource::Nothing => None,
         };
         let path = path.ok_or_else(|| {
             let message =

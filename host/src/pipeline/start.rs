@@ -22,9 +22,15 @@ use super::compute::{Compute, Unit};
 use super::delivery::{self, Delivery};
 use super::engine::{Engine, EngineSettings, OnError, TimeMode};
 use super::functions::{CallSettings, Calls};
+use super::kafka::{self, Decoding, Topic};
 use super::reader::{Place, Reader};
 use super::versions::{Check, Versions};
-use super::{Job, Status, measure, outputs, references};
+use super::{Job, Status, health, measure, outputs, references};
+
+/// The state's key for what each input is read from.
+const SOURCES_STATE: &str = "sources";
+/// What it says of inputs that are on this machine.
+const LOCAL: &str = "local log or file";
 
 /// Units that may wait between the two halves.
 const QUEUE: usize = 4;
@@ -81,6 +87,7 @@ impl Job {
         let (shown, modules) = (calls.first(&project).cloned(), calls.modules());
         let called = (0..plan.steps.len()).map(|step| plan.functions(step)).collect();
         let checkpoint = store.checkpoint()?.unwrap_or_else(|| Checkpoint { partitions: Vec::new(), watermark: Timestamp::MIN });
+        same_sources(&project, &plan, &mut store, &checkpoint)?;
         let log = open_log(&settings.data_dir, &hubs(&project)?, &settings.clock, &checkpoint, &|input: &str| match &project
             .input(input)?
             .source
@@ -89,10 +96,14 @@ impl Job {
             _ => None,
         })?;
         let readers = readers(&project, &plan, &log, &checkpoint, &settings)?;
-        let arrivals = arrivals(&project, &plan, &log);
+        let (reached, told) = watch::channel(kafka::progress(&checkpoint));
+        let (topics, pumps): (Vec<Topic>, Vec<_>) = topics(&project, &plan, &checkpoint, &settings, &told)?.into_iter().unzip();
+        let mut arrivals = arrivals(&project, &plan, &log);
+        arrivals.extend(topics.iter().map(Topic::arrivals));
         let mut tables = references::tables(&project, &plan)?;
         let references = tables.iter_mut().map(|table| table.read(&settings.clock)).collect::<Result<Vec<_>, _>>()?;
-        let mut engine = Engine::new(plan, Box::new(calls), &references, engine_settings(&project, &readers, &settings))?;
+        let running = engine_settings(&project, &plan, &readers, &settings);
+        let mut engine = Engine::new(plan, Box::new(calls), &references, running)?;
         if let Some(saved) = store.state(ENGINE_STATE)?
             && !engine.restore(&saved)?
         {
@@ -106,12 +117,14 @@ impl Job {
         };
 
         let (status, status_seen) = watch::channel(Status::Running);
+        let status_seen = health::merged(status_seen, topics.iter().map(Topic::trouble).collect());
         let champion = shown.as_ref().map(|bound| bound.live.pair().champion);
         let (shown_sender, shown_seen) = watch::channel(champion.clone());
         let (page, rows) = (feed.state(), feed.rows());
         let compute = Compute {
             engine,
             readers,
+            topics,
             tables,
             looked: std::time::Instant::now(),
             clock: Arc::clone(&settings.clock),
@@ -147,8 +160,9 @@ impl Job {
             watermark: checkpoint.watermark,
             status: status.clone(),
             stop: Arc::clone(&stop),
+            reached,
         };
-        let done = run(compute, commit, &stop, status)?;
+        let done = run(compute, commit, pumps, &stop, status)?;
         Ok(Self {
             name: project.name,
             data_dir: settings.data_dir,
@@ -193,19 +207,20 @@ fn note_inputs(project: &Project, store: &mut Store) -> Result<(), Fault> {
 }
 
 /// How the project's settings and inputs let the query run.
-fn engine_settings(project: &Project, readers: &[Reader], settings: &Settings) -> EngineSettings {
+fn engine_settings(project: &Project, plan: &Plan, readers: &[Reader], settings: &Settings) -> EngineSettings {
     let config = &project.config;
     let time = TimeMode::arriving(
         config.events_late_arrival_max_delay_in_seconds,
         config.events_out_of_order_max_delay_in_seconds,
         config.events_out_of_order_policy == EventsPolicy::Drop,
     );
-    let inputs = readers.iter().map(|reader| reader.input + 1).max().unwrap_or(0);
+    let inputs = plan.inputs.len();
     let of = |input: usize| readers.iter().filter(move |reader| reader.input == input);
-    let format = |input: usize| of(input).next().and_then(|reader| project.input(&reader.name)).map(|input| input.format);
+    let format = |input: usize| project.input(&plan.inputs[input].name).map(|input| input.format);
     EngineSettings {
         on_error: settings.on_error,
-        partitions: (0..inputs).map(|input| of(input).count()).collect(),
+        // A topic's partitions are not known yet: it begins with one, and the engine grows with it.
+        partitions: (0..inputs).map(|input| of(input).count().max(1)).collect(),
         finished: (0..inputs).map(|input| of(input).any(|reader| matches!(reader.place, Place::File { .. }))).collect(),
         text: (0..inputs).map(|input| matches!(format(input), Some(InputFormat::Csv { .. }))).collect(),
         now: settings.clock.now(),
@@ -253,6 +268,7 @@ fn plan(project: &Project, catalog: &Catalog) -> Result<Plan, Fault> {
 fn run(
     compute: Compute,
     commit: Commit,
+    pumps: Vec<thread::JoinHandle<()>>,
     stop: &Arc<AtomicBool>,
     status: watch::Sender<Status>,
 ) -> Result<oneshot::Receiver<Result<(), Fault>>, Fault> {
@@ -267,6 +283,11 @@ fn run(
         // When one half ends, the queue closes and the other ends, too.
         let written = joined(writing);
         let result = joined(reading).and(written);
+        for pump in pumps {
+            if pump.join().is_err() {
+                tracing::error!("A thread that reads Kafka ended in a panic; please report it.");
+            }
+        }
         status.send_replace(match &result {
             Ok(()) => Status::Ended,
             Err(fault) => Status::Failed(fault.to_string()),
@@ -288,7 +309,7 @@ fn joined(half: thread::JoinHandle<Result<(), Fault>>) -> Result<(), Fault> {
 fn hubs(project: &Project) -> Result<Vec<HubSettings>, Fault> {
     let mut hubs: Vec<HubSettings> = Vec::new();
     for input in &project.inputs {
-        let InputSource::Log { hub, partitions } = &input.source else { continue };
+        let InputSource::Log { hub, partitions } = &kafka::source_of(input) else { continue };
         match hubs.iter().find(|known| known.name.eq_ignore_ascii_case(hub)) {
             Some(known) if known.partitions != *partitions => {
                 let message = format!(
@@ -312,10 +333,11 @@ fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, s
             let known = checkpoint.partition(&from.name, partition);
             let committed = known.map_or(0, |known| known.committed);
             let next = known.map_or(0, |known| known.replay_from);
-            let decoder = Decoder::new(wanted(&input.columns), format, index).with_clock(Arc::clone(&settings.clock));
+            let decoder = Decoder::new(wanted(&input.columns), format, index);
+            let decoder = decoder.with_clock(Arc::clone(&settings.clock)).with_beside(&input.beside);
             readers.push(Reader { input: index, name: from.name.clone(), partition, place, decoder, next, committed });
         };
-        match &from.source {
+        match &kafka::source_of(from) {
             InputSource::Log { hub, .. } => {
                 let partitions = log.hub(hub)?.partitions();
                 for partition in 0..partitions {
@@ -328,6 +350,7 @@ fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, s
                 let format = source.format().clone();
                 add(0, Place::File { source: Box::new(source), finished: false }, format);
             }
+            InputSource::Kafka(_) => {}
             InputSource::Nothing => return Err(Fault::job(format!("input '{}' has no rows here", from.name))),
         }
     }
@@ -335,15 +358,58 @@ fn readers(project: &Project, plan: &Plan, log: &Log, checkpoint: &Checkpoint, s
 }
 
 fn arrivals(project: &Project, plan: &Plan, log: &Log) -> Vec<watch::Receiver<u64>> {
-    let mut hubs: Vec<&str> = Vec::new();
+    let mut hubs: Vec<String> = Vec::new();
     for input in &plan.inputs {
-        if let Some(InputSource::Log { hub, .. }) = project.input(&input.name).map(|input| &input.source)
-            && !hubs.contains(&hub.as_str())
+        if let Some(InputSource::Log { hub, .. }) = project.input(&input.name).map(kafka::source_of)
+            && !hubs.contains(&hub)
         {
             hubs.push(hub);
         }
     }
-    hubs.into_iter().map(|hub| log.subscribe(hub)).collect()
+    hubs.into_iter().map(|hub| log.subscribe(&hub)).collect()
+}
+
+/// The inputs that are topics, each with its thread.
+fn topics(
+    project: &Project,
+    plan: &Plan,
+    checkpoint: &Checkpoint,
+    settings: &Settings,
+    told: &kafka::Told,
+) -> Result<Vec<(Topic, thread::JoinHandle<()>)>, Fault> {
+    let mut topics = Vec::new();
+    for (index, input) in plan.inputs.iter().enumerate() {
+        let from = input_settings(project, input)?;
+        if let InputSource::Kafka(topic) = kafka::source_of(from) {
+            let clock = Arc::clone(&settings.clock);
+            let (wanted, beside) = (wanted(&input.columns), input.beside.clone());
+            let decoding = Decoding { input: index, wanted, beside, format: log_format(from.format), clock };
+            topics.push(Topic::open(from, &topic, checkpoint, decoding, told.clone())?);
+        }
+    }
+    Ok(topics)
+}
+
+/// A checkpoint counts the events of one source: with another one its offsets would mean other events.
+fn same_sources(project: &Project, plan: &Plan, store: &mut Store, checkpoint: &Checkpoint) -> Result<(), Fault> {
+    let saved = store.state(SOURCES_STATE)?.unwrap_or_default();
+    let mut known: std::collections::BTreeMap<String, String> = serde_json::from_slice(&saved).unwrap_or_default();
+    for input in &plan.inputs {
+        let from = input_settings(project, input)?;
+        let now = match kafka::source_of(from) {
+            InputSource::Kafka(topic) => format!("topic {}", kafka::topic_of(from, &topic)?),
+            _ => LOCAL.to_owned(),
+        };
+        let began = checkpoint.partitions.iter().any(|known| known.input == from.name);
+        let before = known.insert(from.name.clone(), now.clone()).unwrap_or_else(|| LOCAL.to_owned());
+        if began && before != now {
+            let message = format!("this data directory has read it from the {before}, now it is the {now}; start with another --data-dir");
+            return Err(Fault::job(message).at(format!("input '{}'", from.name)));
+        }
+    }
+    let mut unit = store.begin()?;
+    unit.set_state(SOURCES_STATE, &serde_json::to_vec(&known).unwrap_or_default())?;
+    Ok(unit.commit()?)
 }
 
 fn input_settings<'a>(project: &'a Project, input: &InputPlan) -> Result<&'a InputSettings, Fault> {

@@ -35,15 +35,26 @@ pub(super) fn property(path: &str, column: impl FnOnce(&str) -> Expression) -> R
         "eventhub" | "iothub" => Expression::Metadata(Metadata::All),
         "eventenqueuedutctime" | "enqueuedtime" => Expression::column(ENQUEUED),
         "eventprocessedutctime" => column("EventProcessedUtcTime"),
-        // Events here have no user properties, no publisher and no key.
-        "user" | "partitionkey" | "publisher" => Expression::Constant(Value::Null),
-        user if user.starts_with("user.") => Expression::Constant(Value::Null),
+        "partitionkey" => Expression::column(KEY),
+        user if user == "user" || user.starts_with("user.") => Expression::column(format!("#{user}")),
+        // A publisher's name is its events' partition key.
+        "publisher" => Expression::Constant(Value::Null),
         _ => return Err(KNOWN),
     })
 }
 
 /// The hidden column of an event's arrival time.
 pub(super) const ENQUEUED: &str = "#enqueued";
+
+/// The hidden column of the partition key that an event was sent with.
+const KEY: &str = "#key";
+/// That of what the sender says beside the body: a record, or, with a name behind it, one value.
+const USER: &str = "#user";
+
+/// Whether a column is one of those that the source fills from what stands beside an event's body.
+pub(super) fn is_beside(column: &str) -> bool {
+    column == KEY || column == USER || column.strip_prefix(USER).is_some_and(|rest| rest.starts_with('.'))
+}
 
 /// One value a row; null for rows that are no event.
 pub(super) fn column(which: Metadata, batch: &Batch) -> Column {

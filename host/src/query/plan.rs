@@ -91,6 +91,8 @@ pub struct InputPlan {
     pub name: String,
     /// Its columns.
     pub columns: Columns,
+    /// What is read of what stands beside an event's body: `#key`, `#user`, `#user.NAME` in small letters.
+    pub beside: Vec<String>,
     /// `CREATE TABLE`: columns and their types; a row that does not fit is dropped.
     pub table: Option<Vec<(Arc<str>, Arc<str>)>>,
 }

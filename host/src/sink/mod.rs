@@ -1,12 +1,13 @@
 //! Where each `INTO` goes.
 //!
-//! In: batches with their documents' keys. Out: a file, Cosmos DB, the live page. (The embedded store is a room of its
+//! In: batches with their documents' keys. Out: a file, Cosmos DB, a topic of Kafka, the live page. (The embedded store is a room of its
 //! own, because its documents and the checkpoint are one transaction.)
 //!
 //! - [`JsonLines`]: a file, one row a line
 //! - [`folder`]: many files, by the path pattern of a Blob Storage output: JSON, CSV, Parquet
 //! - [`cosmos`]: Cosmos DB
 //! - [`http_push`]: Power BI or any other address that takes rows by HTTP
+//! - [`kafka`]: a topic of Kafka, or an event hub
 //! - [`feed`]: the live page's figures and rows
 //!
 //! A sink is called on a thread of its own and may block. What it has taken is acknowledged when [`Sink::flush`] returns.
@@ -16,6 +17,7 @@ pub mod feed;
 pub mod folder;
 pub mod http_push;
 mod json_lines;
+pub mod kafka;
 
 pub use cosmos::ErrorPolicy;
 pub use json_lines::JsonLines;

@@ -66,6 +66,8 @@ pub fn router(log: Log, settings: DoorSettings) -> Router {
         .route("/{hub}/messages", only_post(post(to_any)))
         .route("/{hub}/partitions/{partition}/messages", only_post(post(to_partition)))
         .route("/{hub}/publishers/{publisher}/messages", only_post(post(to_publisher)))
+        // As an example of Event Hubs' own documentation has it.
+        .route("/{hub}/publisher/{publisher}/messages", only_post(post(to_publisher)))
         .with_state(door)
 }
 

@@ -1,12 +1,13 @@
 //! Where events come from.
 //!
-//! In: bytes, by HTTP ([`door`]) or from a file ([`mod@file`]). Out: batches of rows in columns ([`decode`]),
-//! and for each event that cannot be decoded the reason. Between the two lies the durable [`log`]: an event is
+//! In: bytes, by HTTP ([`door`]), from a file ([`mod@file`]), from Kafka or Event Hubs ([`kafka`]). Out: batches of rows in columns ([`decode`]),
+//! and for each event that cannot be decoded the reason. Behind the HTTP door lies the durable [`log`]: an event is
 //! acknowledged to its sender only when it is on disk.
 
 pub mod decode;
 pub mod door;
 pub mod file;
+pub mod kafka;
 pub mod log;
 pub mod sas;
 

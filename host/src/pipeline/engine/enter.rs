@@ -53,6 +53,10 @@ impl Entrance {
         self.timeline.idle(partition, now);
     }
 
+    pub(super) fn widen(&mut self, partitions: usize, now: Timestamp) {
+        self.timeline.widen(partitions, now);
+    }
+
     pub(super) fn end(&mut self, partition: usize) {
         self.timeline.finish(partition);
     }

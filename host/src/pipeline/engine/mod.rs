@@ -208,6 +208,13 @@ impl Engine {
         }
     }
 
+    /// An input has so many partitions now; it never has fewer.
+    pub fn widen(&mut self, input: usize, partitions: usize, now: Timestamp) {
+        for entrance in self.entrances.iter_mut().filter(|entrance| entrance.input() == input) {
+            entrance.widen(partitions, now);
+        }
+    }
+
     /// A partition has ended.
     pub fn end(&mut self, input: usize, partition: usize) {
         for entrance in self.entrances.iter_mut().filter(|entrance| entrance.input() == input) {

@@ -4,7 +4,7 @@ use super::Compiler;
 use super::source::Rows;
 use crate::query::bind::Scope;
 use crate::query::expression::{Expression, Metadata};
-use crate::query::metadata::ENQUEUED;
+use crate::query::metadata::{ENQUEUED, is_beside};
 use crate::query::plan::{Columns, Source};
 
 impl Compiler<'_> {
@@ -13,6 +13,7 @@ impl Compiler<'_> {
         let mut named: Vec<(usize, String)> = Vec::new();
         let mut all: Vec<usize> = Vec::new();
         let mut enqueued = false;
+        let mut beside: Vec<String> = Vec::new();
         let mut note = |name: &str| {
             if !scope.joined {
                 named.push((0, name.to_owned()));
@@ -29,6 +30,7 @@ impl Compiler<'_> {
         expression.visit(&mut |inner| match inner {
             Expression::Column(name, _) if &**name == ENQUEUED => enqueued = true,
             Expression::Metadata(Metadata::All) => enqueued = true,
+            Expression::Column(name, _) if is_beside(name) => beside.push(name.to_string()),
             Expression::Column(name, _) => note(name),
             Expression::FirstOf(names, _) => names.iter().for_each(|name| note(name)),
             Expression::Row => all.push(0),
@@ -41,6 +43,17 @@ impl Compiler<'_> {
             }
         }
         all.into_iter().for_each(|place| self.reads_all(rows.get(place).copied()));
+        for name in beside {
+            for rows in rows {
+                if let Rows::Stream(Source::Feed(feed)) = rows {
+                    let input = self.plan.feeds[*feed].input;
+                    let known = &mut self.plan.inputs[input].beside;
+                    if !known.contains(&name) {
+                        known.push(name.clone());
+                    }
+                }
+            }
+        }
         if enqueued {
             for rows in rows {
                 if let Rows::Stream(Source::Feed(feed)) = rows {

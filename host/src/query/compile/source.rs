@@ -169,7 +169,7 @@ impl Compiler<'_> {
             table.columns.iter().map(column).collect::<Vec<(Arc<str>, Arc<str>)>>()
         });
         let columns = Columns::Named(table.iter().flatten().map(|(name, _)| name.to_string()).collect());
-        self.plan.inputs.push(InputPlan { name: name.to_owned(), columns, table });
+        self.plan.inputs.push(InputPlan { name: name.to_owned(), columns, beside: Vec::new(), table });
         self.plan.inputs.len() - 1
     }
 

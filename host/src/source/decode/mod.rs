@@ -4,10 +4,12 @@
 //! - `json`: the fast way: strict JSON straight into columns
 //! - `python`: a dict printed with `str()`, rewritten as JSON
 //! - `csv`: separated values
+//! - `beside`: what stands beside the body: the partition key, the sender's own properties
 //!
 //! A body is read as strict JSON; if it is none, as a Python dict, and then as JSON5. What is neither, or is no object,
 //! is rejected with the reason; the other events are not disturbed.
 
+mod beside;
 mod csv;
 mod json;
 mod python;
@@ -27,6 +29,7 @@ use super::log::Event;
 use crate::batch::{Batch, Origin, RowId, Value};
 use crate::fault::Rejected;
 use crate::time::{Clock, SystemClock};
+use beside::Beside;
 use rows::{Rows, Stamp};
 
 /// How events are written.
@@ -59,6 +62,7 @@ pub struct Decoder {
     input: usize,
     rows: Rows,
     clock: Arc<dyn Clock>,
+    beside: Beside,
     /// The Python form, rewritten.
     json: Vec<u8>,
 }
@@ -66,13 +70,20 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder of the job's input number `input`.
     pub fn new(wanted: Wanted, format: Format, input: usize) -> Self {
-        Self { format, input, rows: Rows::new(&wanted), clock: Arc::new(SystemClock), json: Vec::new() }
+        Self { format, input, rows: Rows::new(&wanted), clock: Arc::new(SystemClock), beside: Beside::default(), json: Vec::new() }
     }
 
     /// With another clock for `EventProcessedUtcTime`.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// With hidden columns of what stands beside the body: `#key`, `#user`, `#user.NAME`.
+    #[must_use]
+    pub fn with_beside(mut self, columns: &[String]) -> Self {
+        self.beside = Beside::new(columns);
         self
     }
 
@@ -91,6 +102,7 @@ impl Decoder {
                     self.rows.commit();
                     extend(&mut times, event.enqueued, rows);
                     extend(&mut offsets, event.offset, rows);
+                    self.beside.take(event, rows);
                 }
                 Err(reason) => {
                     self.rows.forget();
@@ -99,7 +111,7 @@ impl Decoder {
                 }
             }
         }
-        let (names, columns) = self.rows.finish();
+        let (names, columns) = self.beside.finish(self.rows.finish());
         let origin = Origin::Events { input: self.input, partition: run.partition, offsets: offsets.into() };
         Decoded { batch: Batch { names, columns, times: times.into(), origin }, rejected }
     }

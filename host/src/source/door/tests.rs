@@ -119,13 +119,14 @@ async fn partition_keys_and_publishers_keep_to_their_partition() {
     for _ in 0..3 {
         assert_eq!(sender.post("/realtimefdhub/messages", &broker, "{}").await.status, 201);
         assert_eq!(sender.post("/RealTimeFDHub/publishers/k1/messages", &[], "{}").await.status, 201);
+        assert_eq!(sender.post("/RealTimeFDHub/publisher/k1/messages", &[], "{}").await.status, 201);
     }
     let batch = r#"[{"Body":"1","BrokerProperties":{"PartitionKey":"k1"}},{"Body":"2","BrokerProperties":{"PartitionKey":"k2"}},{"Body":"3","BrokerProperties":{"PartitionKey":"k1"}}]"#;
     assert_eq!(sender.batch("/realtimefdhub/messages", batch).await.status, 201);
     let events = sender.all();
-    assert_eq!(events.len(), 9);
+    assert_eq!(events.len(), 12);
     let home = crc32fast::hash(b"k1") % 2;
-    assert_eq!(sender.events(home).iter().filter(|event| event.key.as_deref() == Some("k1")).count(), 8);
+    assert_eq!(sender.events(home).iter().filter(|event| event.key.as_deref() == Some("k1")).count(), 11);
     let properties = [("alert", "Strong Wind"), ("plain", "x y")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(sender.events(home)[0].properties, properties);
     for (uri, headers) in

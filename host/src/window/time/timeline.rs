@@ -172,6 +172,16 @@ impl Timeline {
         }
     }
 
+    /// There are so many partitions now; it never has fewer. A new one begins where the slowest of the others is, so that no
+    /// time that has passed comes again.
+    pub fn widen(&mut self, partitions: usize, now: Timestamp) {
+        let watermark = self.partitions.iter().map(|known| known.watermark).min().unwrap_or(Timestamp::MIN);
+        let fresh = Partition { watermark, arrival: None, seen: now, finished: false, substreams: Substreams::default() };
+        if partitions > self.partitions.len() {
+            self.partitions.resize(partitions, fresh);
+        }
+    }
+
     /// How many partitions it has.
     pub fn partitions(&self) -> usize {
         self.partitions.len()
