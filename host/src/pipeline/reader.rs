@@ -88,11 +88,8 @@ impl Reader {
                 if let Some(next) = taken.next {
                     (*begun, self.next) = (true, next);
                 }
-                let lost = taken.lost.map(|lost| Rejected {
-                    origin: Some(RowId { partition: self.partition, offset: lost.offset }),
-                    step: "kafka".to_owned(),
-                    reason: lost.reason,
-                });
+                let partition = self.partition;
+                let lost = taken.lost.map(|lost| Rejected::event(RowId { partition, offset: lost.offset }, "kafka", lost.reason));
                 let first_offset = taken.events.first().map_or(self.next, |event| event.offset);
                 (Run { partition: self.partition, first_offset, events: taken.events }, lost)
             }

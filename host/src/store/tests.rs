@@ -132,6 +132,43 @@ fn a_dead_letter_is_kept_once_with_its_bytes_and_all_reasons() {
 }
 
 #[test]
+fn dead_letters_are_found_by_what_they_are_about_and_marked_together_when_the_event_is_sent_again() {
+    let directory = tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    let properties = vec![("Kind".to_owned(), "odd".to_owned())];
+    let first = DeadLetter { key: Some("k".into()), properties, step: "udf.a".into(), ..letter(7, "x") };
+    let other = DeadLetter { step: "udf.b".into(), recorded: Timestamp(9), ..letter(7, "y") };
+    let of_output = DeadLetter { input: String::new(), step: "output a".into(), ..letter(7, "z") };
+    let mut unit = store.begin().unwrap();
+    unit.put_dead_letters(&[first.clone(), other, of_output, letter(8, "w")]).unwrap();
+    unit.commit().unwrap();
+    let mut letters = Letters::open(directory.path()).unwrap();
+    let steps = |letters: &Letters, only: Only| -> Vec<String> {
+        letters.list(&only).unwrap().into_iter().map(|(_, letter)| letter.step).collect()
+    };
+    assert_eq!(steps(&letters, Only::default()).len(), 4);
+    assert_eq!(steps(&letters, Only { step: Some("UDF.A".into()), ..Only::default() }), ["udf.a"]);
+    assert_eq!(steps(&letters, Only { since: Some(Timestamp(9)), ..Only::default() }), ["udf.b"]);
+    assert_eq!(steps(&letters, Only { input: Some("IN".into()), limit: Some(1), ..Only::default() }).len(), 1);
+    let (id, found) = letters.list(&Only { step: Some("udf.a".into()), ..Only::default() }).unwrap().remove(0);
+    assert_eq!(found, first);
+    // While the host holds its own connection.
+    assert_eq!(letters.mark_replayed(id, Timestamp(50)).unwrap(), 2, "what two steps rejected of one event");
+    assert_eq!(letters.mark_replayed(id, Timestamp(60)).unwrap(), 0);
+    assert_eq!((letters.counts().unwrap(), store.dead_letters().unwrap()), ((4, 2), 2));
+    assert_eq!(letters.get(id).unwrap().unwrap().replayed, Some(Timestamp(50)));
+    let mut open = steps(&letters, Only::default());
+    open.sort();
+    assert_eq!(open, ["decode", "output a"]);
+    assert_eq!(steps(&letters, Only { replayed: true, ..Only::default() }).len(), 4);
+    // The same event again, after a crash: it stays marked.
+    let mut unit = store.begin().unwrap();
+    assert_eq!(unit.put_dead_letters(&[first]).unwrap(), 0);
+    unit.commit().unwrap();
+    assert_eq!(store.dead_letters().unwrap(), 2);
+}
+
+#[test]
 fn a_reader_sees_what_is_committed_while_the_writer_goes_on() {
     let directory = tempdir().unwrap();
     let mut store = Store::open(directory.path()).unwrap();
@@ -198,6 +235,8 @@ fn a_file_of_the_first_layout_is_brought_to_this_one() {
         ALTER TABLE dead_letters DROP COLUMN replayed; DELETE FROM totals WHERE name = 'replayed'; PRAGMA user_version = 1";
     store.connection.execute_batch(first).unwrap();
     drop(store);
+    // Also by those who only look at dead letters.
+    assert_eq!(Letters::open(directory.path()).unwrap().counts().unwrap(), (0, 0));
     let mut store = Store::open(directory.path()).unwrap();
     put(&mut store, "a", &events(0, 3..4));
     assert_eq!(Reader::open(directory.path()).unwrap().documents(None).unwrap().count(), 4);

@@ -42,7 +42,7 @@ pub enum UdfError {
         /// The module.
         name: String,
         /// Why.
-        cause: Box<UdfError>,
+        cause: Box<Self>,
     },
     /// An export of the contract is absent or has another type.
     #[error("{name}: the export '{export}' is missing or has another type; the module must be built with Tamis' contract")]
