@@ -74,7 +74,6 @@ async fn ingest() {
     let bytes: usize = bodies.iter().map(Bytes::len).sum();
     for senders in [1, 4] {
         let data = tempfile::tempdir().unwrap();
-        // One that does not read, so that nothing but the door and the log is measured.
         let project = Outputs::new("Retry", &[("kept", json!({ "DataSourceType": "Embedded Store" }))]);
         let host = Host::start_project(data.path(), Some(&project.path()));
         let bodies = Arc::new(Mutex::new(VecDeque::from(bodies.clone())));
@@ -275,12 +274,14 @@ async fn recovery() {
     let before = documents();
     let start = Instant::now();
     host.start_again();
+    let healthy = start.elapsed();
     until(before + 1).await;
     let first = start.elapsed();
     until(BACKLOG).await;
     let all = start.elapsed();
     let left = BACKLOG - before;
-    line("kill to the next document", &format!("{:.0} ms", first.as_secs_f64() * 1e3), &format!("{left} events wait"));
+    let beside = format!("{left} events wait; healthy after {:.0} ms", healthy.as_secs_f64() * 1e3);
+    line("kill to the next document", &format!("{:.0} ms", first.as_secs_f64() * 1e3), &beside);
     let beside = format!("{:.0} events/s; {} MiB at most", rate(usize::try_from(left).unwrap(), all), host.mebibytes("VmHWM"));
     line("kill to the last document", &format!("{:.1} s", all.as_secs_f64()), &beside);
     assert_eq!(documents(), BACKLOG);

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tamis_tests::host::{Host, PATIENCE};
+use tamis_tests::host::{Host, PATIENCE, program};
 use tamis_tests::outputs::{HUB, Outputs, batch, event, read_files, send};
 use tamis_tests::push::{Mode, PushServer};
 
@@ -415,4 +415,54 @@ async fn a_full_disk_stops_the_job_in_order_and_a_start_with_room_goes_on() {
         assert!(all(&found), "{what}: accepted events are lost");
     }
     println!("disk full after {count} events; all are there after the next start (hub {HUB})");
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_refused_at_start_with_their_file() {
+    let push = |key: &str, value: Value| json!({ "DataSourceType": "HTTP Push", "Url": "http://127.0.0.1:1/never-print-this", key: value });
+    for (local, expected) in [
+        (json!({ "DataSourceType": "HTTP Push" }), "set Url in the file, or TAMIS_PUSH_URL_OUT_1"),
+        (push("Url", json!("mailto:never-print-this@host")), "must begin with https:// or http://"),
+        (push("Body", json!("Xml")), "'Rows', 'Array' or 'Lines' is expected"),
+        (push("MaxRows", json!(0)), "MaxRows 0: at least 1"),
+        (push("Headers", json!({ "no name": "never-print-this" })), "'no name' is no name of a header"),
+        (folder(&json!({ "PathPattern": "a/{date" })), "without '}'"),
+        (folder(&json!({ "PathPattern": "../{date}" })), "leads out of the folder"),
+        (folder(&json!({ "Serialization": { "Type": "Avro" } })), "Json (LineSeparated or Array), Csv or Parquet"),
+        (folder(&json!({ "Serialization": { "Type": "Csv", "FieldDelimiter": "ab" } })), "FieldDelimiter 'ab'"),
+        (json!({ "DataSourceType": "Fax" }), "'Folder', 'HTTP Push', 'Power BI'"),
+    ] {
+        let project = Outputs::new("Retry", &[("out-1", local)]);
+        let arguments = ["run", "--listen", "127.0.0.1:0", "--data-dir"];
+        let output = Command::new(program()).args(arguments).args([project.data(), project.path()]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("Local_out-1.json") && text.contains(expected), "'{expected}' is not in: {text}");
+        assert_hidden(&text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_takes_over_what_the_cloud_says_of_the_blobs() {
+    let project = Outputs::new("Retry", &[("blobs", json!({ "DataSourceType": "Folder" }))]);
+    let cloud = json!({
+        "Name": "blobs",
+        "DataSourceType": "Blob Storage",
+        "BlobStorageProperties": { "Container": "c", "PathPattern": "logs/{date}/{part}", "DateFormat": "yyyy-MM-dd", "TimeFormat": "HH" },
+        "Serialization": { "Type": "Csv", "Encoding": "UTF8", "FieldDelimiter": "," },
+        "ScriptType": "Output"
+    });
+    std::fs::write(project.path().join("Outputs/blobs.json"), cloud.to_string()).unwrap();
+    let mut host = Host::start_project(&project.data(), Some(&project.path()));
+    send_all(&host, 0..50, 50).await;
+    let folder = project.data().join("outputs/blobs/logs");
+    until("the folder", &host, async || folder.is_dir()).await;
+    assert!(host.interrupt(), "{}", host.log());
+    let rows = read_files(&folder);
+    assert_once("blobs", rows.iter().map(|(_, row)| row), 50);
+    for (file, row) in &rows {
+        let parts: Vec<&str> = file.split('/').collect();
+        assert!(parts.len() == 3 && parts[0].len() == 10 && parts[0].starts_with("20"), "{file}");
+        assert!(parts[1] == row["part"] && parts[2].ends_with(".csv"), "{file}");
+    }
 }
