@@ -21,8 +21,8 @@ pub(crate) struct Bins {
 const BUCKETS: usize = 2048;
 /// Added to a small number, it rounds it to a whole one, which is then in the lowest bits.
 const WHOLE: f64 = 4_503_599_627_370_496.0;
-/// Rows whose buckets are found together.
-const BLOCK: usize = 32;
+/// Rows whose bins are found together.
+const BLOCK: usize = 64;
 
 impl Bins {
     /// `breaks` in any order, without NaN.
@@ -84,65 +84,66 @@ impl Bins {
         (at + WHOLE).to_bits() as u32
     }
 
-    /// Gives each of `outs` the bin of its feature.
+    /// Gives each of `outs` the bin of its feature; no more than there are features.
     #[inline(always)]
-    pub(crate) fn each<T>(&self, features: impl Iterator<Item = f64>, outs: impl Iterator<Item = T>, each: impl FnMut(T, usize)) {
-        match self.most {
-            0 => self.each_up_to::<0, T>(features, outs, each),
-            1 => self.each_up_to::<1, T>(features, outs, each),
-            2 => self.each_up_to::<2, T>(features, outs, each),
-            3 | 4 => self.each_up_to::<4, T>(features, outs, each),
-            _ => self.each_by_search(features, outs, each),
-        }
-    }
-
-    #[inline(always)]
-    fn each_up_to<const MOST: usize, T>(
+    pub(crate) fn each<T>(
         &self,
-        features: impl Iterator<Item = f64>,
-        outs: impl Iterator<Item = T>,
+        mut features: impl Iterator<Item = f64>,
+        mut outs: impl Iterator<Item = T>,
         mut each: impl FnMut(T, usize),
     ) {
-        let nan = self.nan();
-        self.blocks(features, outs, |feature, bucket, out| {
-            let mut place = self.before[bucket as usize] as usize;
-            for _ in 0..MOST {
-                place += usize::from(feature >= self.padded[place]);
-            }
-            each(out, if feature.is_nan() { nan } else { place });
-        });
-    }
-
-    #[inline(always)]
-    fn each_by_search<T>(&self, features: impl Iterator<Item = f64>, outs: impl Iterator<Item = T>, mut each: impl FnMut(T, usize)) {
-        let nan = self.nan();
-        self.blocks(features, outs, |feature, bucket, out| {
-            let start = self.before[bucket as usize] as usize;
-            let near = &self.padded[start..start + self.most];
-            let place = start + near.partition_point(|at| *at <= feature);
-            each(out, if feature.is_nan() { nan } else { place });
-        });
-    }
-
-    /// Each feature with its bucket; buckets are found for a block of rows at once.
-    #[inline(always)]
-    fn blocks<T>(&self, mut features: impl Iterator<Item = f64>, mut outs: impl Iterator<Item = T>, mut each: impl FnMut(f64, u32, T)) {
-        let (mut block, mut buckets) = ([0.0; BLOCK], [0; BLOCK]);
+        let (mut block, mut bins) = ([0.0; BLOCK], [0; BLOCK]);
         loop {
             let mut count = 0;
             for (slot, feature) in block.iter_mut().zip(features.by_ref()) {
                 *slot = feature;
                 count += 1;
             }
-            buckets.iter_mut().zip(&block).for_each(|(bucket, feature)| *bucket = self.bucket(*feature));
+            self.find(&block, &mut bins);
             let mut given = 0;
-            for ((feature, bucket), out) in block.iter().zip(&buckets).take(count).zip(outs.by_ref()) {
-                each(*feature, *bucket, out);
+            for (bin, out) in bins[..count].iter().zip(outs.by_ref()) {
+                each(out, *bin as usize);
                 given += 1;
             }
             if given < BLOCK {
                 return;
             }
+        }
+    }
+
+    /// The bins of a block of features. Not inlined: it is large, and called once for many rows.
+    #[inline(never)]
+    fn find(&self, features: &[f64; BLOCK], bins: &mut [u32; BLOCK]) {
+        bins.iter_mut().zip(features).for_each(|(bin, feature)| *bin = self.bucket(*feature));
+        match self.most {
+            0 => self.up_to::<0>(features, bins),
+            1 => self.up_to::<1>(features, bins),
+            2 => self.up_to::<2>(features, bins),
+            3 | 4 => self.up_to::<4>(features, bins),
+            _ => self.by_search(features, bins),
+        }
+    }
+
+    /// Buckets to bins, where no bucket has more breaks.
+    #[inline(always)]
+    fn up_to<const MOST: usize>(&self, features: &[f64; BLOCK], bins: &mut [u32; BLOCK]) {
+        let nan = self.nan() as u32;
+        for (feature, bin) in features.iter().zip(bins) {
+            let mut place = self.before[*bin as usize];
+            for _ in 0..MOST {
+                place += u32::from(*feature >= self.padded[place as usize]);
+            }
+            *bin = if feature.is_nan() { nan } else { place };
+        }
+    }
+
+    fn by_search(&self, features: &[f64; BLOCK], bins: &mut [u32; BLOCK]) {
+        let nan = self.nan() as u32;
+        for (feature, bin) in features.iter().zip(bins) {
+            let start = self.before[*bin as usize] as usize;
+            let near = &self.padded[start..start + self.most];
+            let place = start + near.partition_point(|at| at <= feature);
+            *bin = if feature.is_nan() { nan } else { place as u32 };
         }
     }
 }

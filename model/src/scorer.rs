@@ -105,6 +105,7 @@ impl Scorer {
     ///
     /// # Errors
     /// When its parts do not fit together, and what the engine says.
+    #[inline]
     pub fn with_engine(program: Program, engine: &Engine) -> Result<Self, String> {
         let mut said = None;
         let prepared = Self::prepare(program, &mut |graph, widths, outputs| {
