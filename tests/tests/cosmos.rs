@@ -354,3 +354,39 @@ async fn entra_id_logs_in_with_a_token_and_without_a_key() {
     assert!(authorization.contains("aad") && authorization.contains(TOKEN), "{authorization}");
     assert!(!host.log().contains(TOKEN));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_down_when_the_job_starts_again_gets_its_rows_later_and_once() {
+    const FILE: &str = "Outputs/Local_outputCosmosDB.json";
+    const NOBODY: &str = "http://localhost:1/";
+    let (events, scores) = golden_events(300);
+    let cosmos = Cosmos::start();
+    cosmos.make("later", "/day_of_week", None);
+    let project = Project::new(&cosmos.door, "later", &json!({ "AuthenticationMode": "ConnectionString" }))
+        .statement("SELECT id AS transaction, day_of_week, prediction, score INTO outputCosmosDB FROM Scored");
+    let client = reqwest::Client::new();
+    let mut host = start(&project);
+    send(&host, &events[..100]).await;
+    cosmos.wait_for("later", 100);
+    host.kill();
+    // Nobody answers there, neither now nor after a kill.
+    let project = project.replace(FILE, &cosmos.door, NOBODY);
+    for part in [100..200, 200..300] {
+        host.start_again();
+        send(&host, &events[part.clone()]).await;
+        let behind = || async { host.json(&client, "/health").await["outputs"][0]["behind"].as_u64().unwrap() };
+        until("the rows behind", &host, async || behind().await >= part.end as u64 - 100).await;
+        let told = async || {
+            let health = host.json(&client, "/health").await;
+            health["status"] == "behind" && health["reason"].as_str().unwrap().contains(NOBODY)
+        };
+        until("the reason", &host, told).await;
+        host.kill();
+    }
+    let _project = project.replace(FILE, NOBODY, &cosmos.door);
+    host.start_again();
+    cosmos.wait_for("later", 300);
+    until("the end of waiting", &host, async || host.json(&client, "/health").await["status"] == "running").await;
+    assert!(host.interrupt(), "{}", host.log());
+    assert_scored(&cosmos.documents("later"), "transaction", &scores);
+}

@@ -83,6 +83,8 @@ const COSMOS_KEY: &str = "TAMIS_COSMOS_KEY";
 /// # Errors
 /// When one cannot be reached or its settings cannot be used.
 pub(super) fn open(project: &Project, plan: &Plan, data_dir: &Path, store: &Store) -> Result<Vec<Output>, Fault> {
+    // A job that ran before is not kept from starting by an output that is down now.
+    let known = store.checkpoint()?.is_some();
     let open = |name: &String| {
         // A project without outputs writes all of them to the store.
         let Some(settings) = project.output(name) else { return Ok(Output { name: name.clone(), target: Target::Store }) };
@@ -101,7 +103,7 @@ pub(super) fn open(project: &Project, plan: &Plan, data_dir: &Path, store: &Stor
             OutputTarget::Push(push) => Target::Sink(Box::new(HttpPush::open(bind::push(project, settings, push)?, &Handle::current())?)),
             OutputTarget::Cosmos(_) => {
                 let cosmos = cosmos(project, settings)?.ok_or_else(|| Fault::internal("not a Cosmos DB output").at(name.as_str()))?;
-                Target::Sink(Box::new(CosmosSink::open(&cosmos, &plan.columns_into(name), &Handle::current())?))
+                Target::Sink(Box::new(CosmosSink::open(&cosmos, &plan.columns_into(name), known, &Handle::current())?))
             }
             OutputTarget::Kafka(_) => {
                 let kafka = kafka::output(settings)?.ok_or_else(|| Fault::internal("not a topic").at(name.as_str()))?;

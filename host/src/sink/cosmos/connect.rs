@@ -45,8 +45,7 @@ pub(super) async fn container(settings: &CosmosSettings, client: CosmosRuntimeBu
         .retry(ExponentialBuilder::default().with_min_delay(ATTEMPTS.1).with_max_times(ATTEMPTS.0))
         .when(|fault: &Fault| fault.retry == crate::fault::Retry::Backoff)
         .notify(|fault, wait| tracing::warn!(%fault, ?wait, "Cosmos DB does not answer; trying again."))
-        .await
-        .map_err(Fault::never)?;
+        .await?;
     let wanted = format!("/{}", settings.partition_key);
     match paths.as_slice() {
         [path] if unquoted(path) == wanted => Ok(container),

@@ -43,7 +43,7 @@ use tokio::runtime::Handle;
 
 use super::{Refused, Sink};
 use crate::batch::{Batch, DocumentKeys};
-use crate::fault::Fault;
+use crate::fault::{Fault, Retry};
 use document::{Document, Shape};
 pub use read::print_documents;
 use write::Writer;
@@ -113,9 +113,16 @@ impl CosmosSettings {
 #[derive(Debug)]
 pub struct CosmosSink {
     runtime: Handle,
-    writer: Writer,
+    writer: Connection,
     shape: Shape,
     in_hand: Option<InHand>,
+}
+
+/// An account that was reached before may be down when the job starts; it is connected to with the first row then.
+#[derive(Debug)]
+enum Connection {
+    Open(Writer),
+    Later(Box<(CosmosSettings, CosmosRuntimeBuilder)>),
 }
 
 /// What is left of a batch whose writing was interrupted; the pipeline brings the same batch again.
@@ -129,26 +136,39 @@ struct InHand {
 impl CosmosSink {
     /// Connects, and checks that the container is there with the partition key that the rows have.
     /// `columns` are the names of the columns of each statement that feeds it, where they are known before the first row. Blocks.
+    /// `known`: an earlier run has reached it, so that it may be down now; it is checked once it can be reached.
     ///
     /// # Errors
     /// When the container cannot be reached, or the settings do not fit it or the columns.
-    pub fn open(settings: &CosmosSettings, columns: &[Vec<String>], runtime: &Handle) -> Result<Self, Fault> {
-        Self::open_with(settings, columns, runtime, CosmosRuntimeBuilder::new())
+    pub fn open(settings: &CosmosSettings, columns: &[Vec<String>], known: bool, runtime: &Handle) -> Result<Self, Fault> {
+        Self::open_with(settings, columns, known, runtime, CosmosRuntimeBuilder::new())
     }
 
     fn open_with(
         settings: &CosmosSettings,
         columns: &[Vec<String>],
+        known: bool,
         runtime: &Handle,
         client: CosmosRuntimeBuilder,
     ) -> Result<Self, Fault> {
         let shape = Shape::new(settings, columns)?;
-        let container = connect::wait_for(runtime, connect::container(settings, client))?;
-        let writer = Writer::new(container, settings.place(), settings.policy);
+        let writer = match Self::connect(settings, runtime, &client) {
+            Ok(writer) => Connection::Open(writer),
+            Err(fault) if known && fault.retry == Retry::Backoff => {
+                tracing::warn!(%fault, "The job starts without it; its rows wait until it can be reached.");
+                Connection::Later(Box::new((settings.clone(), client)))
+            }
+            Err(fault) => return Err(fault.never()),
+        };
         Ok(Self { runtime: runtime.clone(), writer, shape, in_hand: None })
     }
 
-    fn take_up(&mut self, batch: &Batch, keys: &DocumentKeys) -> Result<InHand, Fault> {
+    fn connect(settings: &CosmosSettings, runtime: &Handle, client: &CosmosRuntimeBuilder) -> Result<Writer, Fault> {
+        let container = connect::wait_for(runtime, connect::container(settings, client.clone()))?;
+        Ok(Writer::new(container, settings.place(), settings.policy))
+    }
+
+    fn take_up(&mut self, writer: &Writer, batch: &Batch, keys: &DocumentKeys) -> Result<InHand, Fault> {
         if let Some(in_hand) = self.in_hand.take()
             && in_hand.keys == *keys
         {
@@ -156,16 +176,14 @@ impl CosmosSink {
         }
         let (left, refused) = self.shape.documents(batch, keys);
         for row in &refused {
-            self.writer.allow(row)?;
+            writer.allow(row)?;
         }
         Ok(InHand { keys: keys.clone(), left, refused })
     }
-}
 
-impl Sink for CosmosSink {
-    fn write(&mut self, batch: &Batch, keys: &DocumentKeys) -> Result<Vec<Refused>, Fault> {
-        let mut in_hand = self.take_up(batch, keys)?;
-        let round = self.runtime.block_on(self.writer.round(std::mem::take(&mut in_hand.left)));
+    fn write_with(&mut self, writer: &Writer, batch: &Batch, keys: &DocumentKeys) -> Result<Vec<Refused>, Fault> {
+        let mut in_hand = self.take_up(writer, batch, keys)?;
+        let round = self.runtime.block_on(writer.round(std::mem::take(&mut in_hand.left)));
         in_hand.refused.extend(round.refused);
         let Some(fault) = round.fault else {
             in_hand.refused.sort_by_key(|refused| refused.row);
@@ -174,6 +192,17 @@ impl Sink for CosmosSink {
         in_hand.left = round.left;
         self.in_hand = Some(in_hand);
         Err(fault)
+    }
+}
+
+impl Sink for CosmosSink {
+    fn write(&mut self, batch: &Batch, keys: &DocumentKeys) -> Result<Vec<Refused>, Fault> {
+        if let Connection::Later(later) = &self.writer {
+            self.writer = Connection::Open(Self::connect(&later.0, &self.runtime, &later.1)?);
+        }
+        let Connection::Open(writer) = &self.writer else { return Err(Fault::internal("Cosmos DB is not connected")) };
+        let writer = writer.clone();
+        self.write_with(&writer, batch, keys)
     }
 
     /// What [`Sink::write`] has taken, the server has acknowledged.

@@ -80,7 +80,7 @@ impl Account {
     }
 
     fn open(&self, settings: &CosmosSettings) -> Result<CosmosSink, Fault> {
-        CosmosSink::open_with(settings, &[], &Handle::current(), self.runtime())
+        CosmosSink::open_with(settings, &[], false, &Handle::current(), self.runtime())
     }
 
     async fn printed(&self, container: &str) -> Vec<serde_json::Value> {

@@ -33,7 +33,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// The status of a batch's operations that were not at fault.
 const FAILED_DEPENDENCY: u16 = 424;
 
-/// Writes documents to one container.
+/// Writes documents to one container. Cloning is cheap.
+#[derive(Clone)]
 pub(super) struct Writer {
     container: ContainerClient,
     place: String,
