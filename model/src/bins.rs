@@ -6,8 +6,6 @@
 pub(crate) struct Bins {
     low: f64,
     scale: f64,
-    /// The last bucket.
-    top: f64,
     /// Breaks before each bucket of the grid.
     before: Vec<u32>,
     /// Most breaks in one bucket.
@@ -19,10 +17,6 @@ pub(crate) struct Bins {
 
 /// Buckets of a grid over many breaks.
 const BUCKETS: usize = 2048;
-/// Added to a small number, it rounds it to a whole one, which is then in the lowest bits.
-const WHOLE: f64 = 4_503_599_627_370_496.0;
-/// Rows whose buckets are found together.
-const BLOCK: usize = 32;
 
 impl Bins {
     /// `breaks` in any order, without NaN.
@@ -36,11 +30,10 @@ impl Bins {
         let buckets = (count * 16).next_power_of_two().clamp(1, BUCKETS);
         let scale = buckets as f64 / (high - low);
         let scale = if scale.is_finite() { scale } else { 0.0 };
-        let top = (buckets - 1) as f64;
-        let mut bins = Self { low, scale, top, before: vec![0; buckets], most: 0, padded: breaks, count };
+        let mut bins = Self { low, scale, before: vec![0; buckets], most: 0, padded: breaks, count };
         let mut counts = vec![0_usize; buckets];
         for at in &bins.padded {
-            counts[bins.bucket(*at) as usize] += 1;
+            counts[bins.bucket(*at)] += 1;
         }
         let mut before = 0_usize;
         for (place, count) in bins.before.iter_mut().zip(&counts) {
@@ -73,75 +66,46 @@ impl Bins {
     }
 
     /// Buckets of equal width. A bucket's number never falls when the feature rises, whatever is rounded, so that only
-    /// the breaks of the feature's own bucket need a comparison. NaN is in the first one.
+    /// the breaks of the feature's own bucket need a comparison.
     #[inline(always)]
-    fn bucket(&self, feature: f64) -> u32 {
-        let at = (feature - self.low) * self.scale;
-        // In this form each line is one instruction for several rows at once, which a cast to an integer is not.
-        let at = if at > 0.0 { at } else { 0.0 };
-        let at = if at < self.top { at } else { self.top };
-        (at + WHOLE).to_bits() as u32
+    fn bucket(&self, feature: f64) -> usize {
+        // The cast takes what is below 0, and NaN, to 0, and what is above all integers to the greatest.
+        (((feature - self.low) * self.scale) as u32 as usize).min(self.before.len() - 1)
     }
 
     /// Gives each of `outs` the bin of its feature.
     #[inline(always)]
     pub(crate) fn each<T>(&self, features: impl Iterator<Item = f64>, outs: impl Iterator<Item = T>, each: impl FnMut(T, usize)) {
+        let rows = features.zip(outs);
         match self.most {
-            0 => self.each_up_to::<0, T>(features, outs, each),
-            1 => self.each_up_to::<1, T>(features, outs, each),
-            2 => self.each_up_to::<2, T>(features, outs, each),
-            3 | 4 => self.each_up_to::<4, T>(features, outs, each),
-            _ => self.each_by_search(features, outs, each),
+            0 => self.each_up_to::<0, T>(rows, each),
+            1 => self.each_up_to::<1, T>(rows, each),
+            2 => self.each_up_to::<2, T>(rows, each),
+            3 | 4 => self.each_up_to::<4, T>(rows, each),
+            _ => self.each_by_search(rows, each),
         }
     }
 
     #[inline(always)]
-    fn each_up_to<const MOST: usize, T>(
-        &self,
-        features: impl Iterator<Item = f64>,
-        outs: impl Iterator<Item = T>,
-        mut each: impl FnMut(T, usize),
-    ) {
+    fn each_up_to<const MOST: usize, T>(&self, rows: impl Iterator<Item = (f64, T)>, mut each: impl FnMut(T, usize)) {
         let nan = self.nan();
-        self.blocks(features, outs, |feature, bucket, out| {
-            let mut place = self.before[bucket as usize] as usize;
+        for (feature, out) in rows {
+            let mut place = self.before[self.bucket(feature)] as usize;
             for _ in 0..MOST {
                 place += usize::from(feature >= self.padded[place]);
             }
             each(out, if feature.is_nan() { nan } else { place });
-        });
+        }
     }
 
     #[inline(always)]
-    fn each_by_search<T>(&self, features: impl Iterator<Item = f64>, outs: impl Iterator<Item = T>, mut each: impl FnMut(T, usize)) {
+    fn each_by_search<T>(&self, rows: impl Iterator<Item = (f64, T)>, mut each: impl FnMut(T, usize)) {
         let nan = self.nan();
-        self.blocks(features, outs, |feature, bucket, out| {
-            let start = self.before[bucket as usize] as usize;
+        for (feature, out) in rows {
+            let start = self.before[self.bucket(feature)] as usize;
             let near = &self.padded[start..start + self.most];
             let place = start + near.partition_point(|at| *at <= feature);
             each(out, if feature.is_nan() { nan } else { place });
-        });
-    }
-
-    /// Each feature with its bucket; buckets are found for a block of rows at once.
-    #[inline(always)]
-    fn blocks<T>(&self, mut features: impl Iterator<Item = f64>, mut outs: impl Iterator<Item = T>, mut each: impl FnMut(f64, u32, T)) {
-        let (mut block, mut buckets) = ([0.0; BLOCK], [0; BLOCK]);
-        loop {
-            let mut count = 0;
-            for (slot, feature) in block.iter_mut().zip(features.by_ref()) {
-                *slot = feature;
-                count += 1;
-            }
-            buckets.iter_mut().zip(&block).for_each(|(bucket, feature)| *bucket = self.bucket(*feature));
-            let mut given = 0;
-            for ((feature, bucket), out) in block.iter().zip(&buckets).take(count).zip(outs.by_ref()) {
-                each(*feature, *bucket, out);
-                given += 1;
-            }
-            if given < BLOCK {
-                return;
-            }
         }
     }
 }

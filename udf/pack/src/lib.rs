@@ -205,13 +205,13 @@ fn pack_with(guest: &[u8], onnx: &[u8], options: &Options, left: Left) -> Result
     let program = compiled.program.to_bytes();
     let oven = Oven::new(guest)?;
     if let (Some(golden), Some(bytes)) = (&golden, &options.golden) {
-        let wasm = oven.bake(&signature.to_json(), &program)?;
-        let max_difference = golden.check(&wasm, &signature, compiled.program.scores.len())?;
+        let baked = oven.bake(&signature.to_json(), &program)?;
+        let max_difference = golden.check(baked, &signature, compiled.program.scores.len())?;
         signature.parity = Some(Parity { rows: golden.rows() as u64, sha256: sha256(bytes), max_difference });
     }
     let json = signature.to_json();
     let signature = Signature::from_json(json.as_bytes())?;
-    let wasm = oven.bake(&json, &program)?;
+    let wasm = oven.bake(&json, &program)?.wasm;
     let sha256 = sha256(&wasm);
     Ok(Packed { wasm, signature, sha256 })
 }
