@@ -244,19 +244,14 @@ impl Lookup {
                     *sum += shares[((*value).clamp(*low, high) - low) as usize];
                 }
             }
-            Self::Column { column, round, bins, sums: shares } => {
-                let rows = start..start + sums.len();
-                match (columns[*column], round) {
-                    (Cells::Float(values), true) => add(bins, shares, values[rows].iter().map(|value| f64::from(*value as f32)), sums),
-                    (Cells::Float(values), false) => add(bins, shares, values[rows].iter().copied(), sums),
-                    (Cells::BigInt(values), true) => add(bins, shares, values[rows].iter().map(|value| f64::from(*value as f32)), sums),
-                    (Cells::BigInt(values), false) => add(bins, shares, values[rows].iter().map(|value| *value as f64), sums),
-                    (Cells::Text { .. }, _) => {}
-                }
-            }
-            Self::Register { input, bins, sums: shares } => {
-                add(bins, shares, done[input * CHUNK..][..sums.len()].iter().copied(), sums);
-            }
+            Self::Column { column, round, bins, sums: shares } => match (columns[*column], round) {
+                (Cells::Float(values), true) => add(bins, shares, values[start..].iter().map(|value| f64::from(*value as f32)), sums),
+                (Cells::Float(values), false) => add(bins, shares, values[start..].iter().copied(), sums),
+                (Cells::BigInt(values), true) => add(bins, shares, values[start..].iter().map(|value| f64::from(*value as f32)), sums),
+                (Cells::BigInt(values), false) => add(bins, shares, values[start..].iter().map(|value| *value as f64), sums),
+                (Cells::Text { .. }, _) => {}
+            },
+            Self::Register { input, bins, sums: shares } => add(bins, shares, done[input * CHUNK..].iter().copied(), sums),
         }
     }
 }

@@ -6,8 +6,6 @@
 pub(crate) struct Bins {
     low: f64,
     scale: f64,
-    /// The last bucket.
-    top: f64,
     /// Breaks before each bucket of the grid.
     before: Vec<u32>,
     /// Most breaks in one bucket.
@@ -19,10 +17,6 @@ pub(crate) struct Bins {
 
 /// Buckets of a grid over many breaks.
 const BUCKETS: usize = 2048;
-/// Added to a small number, it rounds it to a whole one, which is then in the lowest bits.
-const WHOLE: f64 = 4_503_599_627_370_496.0;
-/// Rows whose bins are found together.
-const BLOCK: usize = 64;
 
 impl Bins {
     /// `breaks` in any order, without NaN.
@@ -37,11 +31,10 @@ impl Bins {
         let buckets = (count * 16).next_power_of_two().clamp(1, BUCKETS);
         let scale = buckets as f64 / (high - low);
         let scale = if scale.is_finite() { scale } else { 0.0 };
-        let top = (buckets - 1) as f64;
-        let mut bins = Self { low, scale, top, before: vec![0; buckets], most: 0, padded: breaks, count };
+        let mut bins = Self { low, scale, before: vec![0; buckets], most: 0, padded: breaks, count };
         let mut counts = vec![0_usize; buckets];
         for at in &bins.padded {
-            counts[bins.bucket(*at) as usize] += 1;
+            counts[bins.bucket(*at)] += 1;
         }
         let mut before = 0_usize;
         for (place, count) in bins.before.iter_mut().zip(&counts) {
@@ -74,76 +67,46 @@ impl Bins {
     }
 
     /// Buckets of equal width. A bucket's number never falls when the feature rises, whatever is rounded, so that only
-    /// the breaks of the feature's own bucket need a comparison. NaN is in the first one.
+    /// the breaks of the feature's own bucket need a comparison.
     #[inline(always)]
-    fn bucket(&self, feature: f64) -> u32 {
-        let at = (feature - self.low) * self.scale;
-        // In this form each line is one instruction for several rows at once, which a cast to an integer is not.
-        let at = if at > 0.0 { at } else { 0.0 };
-        let at = if at < self.top { at } else { self.top };
-        (at + WHOLE).to_bits() as u32
+    fn bucket(&self, feature: f64) -> usize {
+        // The cast takes what is below 0, and NaN, to 0, and what is above all integers to the greatest.
+        (((feature - self.low) * self.scale) as u32 as usize).min(self.before.len() - 1)
     }
 
-    /// Gives each of `outs` the bin of its feature; no more than there are features.
+    /// Gives each of `outs` the bin of its feature.
     #[inline(always)]
-    pub(crate) fn each<T>(
-        &self,
-        mut features: impl Iterator<Item = f64>,
-        mut outs: impl Iterator<Item = T>,
-        mut each: impl FnMut(T, usize),
-    ) {
-        let (mut block, mut bins) = ([0.0; BLOCK], [0; BLOCK]);
-        loop {
-            let mut count = 0;
-            for (slot, feature) in block.iter_mut().zip(features.by_ref()) {
-                *slot = feature;
-                count += 1;
-            }
-            self.find(&block, &mut bins);
-            let mut given = 0;
-            for (bin, out) in bins[..count].iter().zip(outs.by_ref()) {
-                each(out, *bin as usize);
-                given += 1;
-            }
-            if given < BLOCK {
-                return;
-            }
-        }
-    }
-
-    /// The bins of a block of features. Not inlined: it is large, and called once for many rows.
-    #[inline(never)]
-    fn find(&self, features: &[f64; BLOCK], bins: &mut [u32; BLOCK]) {
-        bins.iter_mut().zip(features).for_each(|(bin, feature)| *bin = self.bucket(*feature));
+    pub(crate) fn each<T>(&self, features: impl Iterator<Item = f64>, outs: impl Iterator<Item = T>, each: impl FnMut(T, usize)) {
+        let rows = features.zip(outs);
         match self.most {
-            0 => self.up_to::<0>(features, bins),
-            1 => self.up_to::<1>(features, bins),
-            2 => self.up_to::<2>(features, bins),
-            3 | 4 => self.up_to::<4>(features, bins),
-            _ => self.by_search(features, bins),
+            0 => self.each_up_to::<0, T>(rows, each),
+            1 => self.each_up_to::<1, T>(rows, each),
+            2 => self.each_up_to::<2, T>(rows, each),
+            3 | 4 => self.each_up_to::<4, T>(rows, each),
+            _ => self.each_by_search(rows, each),
         }
     }
 
-    /// Buckets to bins, where no bucket has more breaks.
     #[inline(always)]
-    fn up_to<const MOST: usize>(&self, features: &[f64; BLOCK], bins: &mut [u32; BLOCK]) {
-        let nan = self.nan() as u32;
-        for (feature, bin) in features.iter().zip(bins) {
-            let mut place = self.before[*bin as usize];
+    fn each_up_to<const MOST: usize, T>(&self, rows: impl Iterator<Item = (f64, T)>, mut each: impl FnMut(T, usize)) {
+        let nan = self.nan();
+        for (feature, out) in rows {
+            let mut place = self.before[self.bucket(feature)] as usize;
             for _ in 0..MOST {
-                place += u32::from(*feature >= self.padded[place as usize]);
+                place += usize::from(feature >= self.padded[place]);
             }
-            *bin = if feature.is_nan() { nan } else { place };
+            each(out, if feature.is_nan() { nan } else { place });
         }
     }
 
-    fn by_search(&self, features: &[f64; BLOCK], bins: &mut [u32; BLOCK]) {
-        let nan = self.nan() as u32;
-        for (feature, bin) in features.iter().zip(bins) {
-            let start = self.before[*bin as usize] as usize;
+    #[inline(always)]
+    fn each_by_search<T>(&self, rows: impl Iterator<Item = (f64, T)>, mut each: impl FnMut(T, usize)) {
+        let nan = self.nan();
+        for (feature, out) in rows {
+            let start = self.before[self.bucket(feature)] as usize;
             let near = &self.padded[start..start + self.most];
-            let place = start + near.partition_point(|at| at <= feature);
-            *bin = if feature.is_nan() { nan } else { place as u32 };
+            let place = start + near.partition_point(|at| *at <= feature);
+            each(out, if feature.is_nan() { nan } else { place });
         }
     }
 }

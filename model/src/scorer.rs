@@ -91,6 +91,8 @@ pub enum ScoreError {
     Unexplained,
 }
 
+type Prepare<'a> = dyn FnMut(&[u8], &[u32], u32) -> Result<Arc<dyn Foreign>, &'static str> + 'a;
+
 impl Scorer {
     /// Checks a program and lays its data out.
     ///
@@ -117,10 +119,7 @@ impl Scorer {
         prepared.map_err(|error| said.unwrap_or_else(|| error.to_string()))
     }
 
-    fn prepare(
-        program: Program,
-        engine: &mut dyn FnMut(&[u8], &[u32], u32) -> Result<Arc<dyn Foreign>, &'static str>,
-    ) -> Result<Self, ModelError> {
+    fn prepare(program: Program, engine: &mut Prepare<'_>) -> Result<Self, ModelError> {
         program.check().map_err(ModelError)?;
         let categories = program.columns.iter().map(|kind| match kind {
             Kind::Text { categories } => Some(Categories::new(categories.clone())),

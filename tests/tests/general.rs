@@ -76,6 +76,10 @@ fn nets_give_the_scores_of_onnxruntime_however_rows_are_cut() {
         assert!(parity.max_difference <= 1e-5 && parity.rows >= 9_900, "{name}: {parity:?}");
         assert_eq!(packed.signature.task == Task::Multiclass, name.ends_with("three"), "{name}");
         assert!(packed.signature.explain.is_none() && read(&packed.wasm).unwrap().signature == packed.signature);
+        // Compiling the module again takes seconds.
+        if !["mlp_columns", "net_attention"].contains(&name.as_str()) {
+            continue;
+        }
         let mut signature = packed.signature.clone();
         let golden = Golden::read(&bytes, &mut signature).unwrap();
         let mut guest = guest(&packed);

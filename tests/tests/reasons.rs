@@ -134,6 +134,12 @@ fn a_query_gets_the_reasons_as_records() {
         assert_eq!(given["first"], own["reasons"][0]["code"]);
     }
     assert_eq!(given.len(), 3);
-    let told: Vec<String> = given.iter().map(|row| format!("{} {}", row["first"], row["why"]["reasons"][0]["text"])).collect();
-    assert_eq!(told, [""; 3]);
+    let told: Vec<(&str, &str)> =
+        given.iter().map(|row| (row["first"].as_str().unwrap(), row["why"]["reasons"][0]["text"].as_str().unwrap())).collect();
+    let expected = [
+        ("OLD_BALANCE_LOWERS", "old_balance is 108254.0097625007, which lowers the log-odds by 0.83"),
+        ("OLD_BALANCE_LOWERS", "old_balance is 90957.42346025998, which lowers the log-odds by 0.99"),
+        ("OLD_BALANCE_LOWERS", "old_balance is 40474.17805584645, which lowers the log-odds by 0.92"),
+    ];
+    assert_eq!(told, expected);
 }

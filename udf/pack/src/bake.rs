@@ -4,10 +4,12 @@
 //! wasmtime-wizer does the same for modules in general, and refuses ones that can change a table, as wasm-bindgen's do.
 //! This guest changes none before JavaScript calls it, so that memory is all there is to keep.
 
+use std::sync::Mutex;
+
 use tamis_frame::{Contract, PROGRAM_SECTION, SIGNATURE_SECTION, Signature};
-use wasm_encoder::{ConstExpr, CustomSection, DataSection, ExportKind, ExportSection, MemorySection, MemoryType, Module, RawSection};
+use wasm_encoder::{ConstExpr, CustomSection, DataSection, ExportKind, ExportSection, MemorySection, MemoryType, RawSection};
 use wasmparser::{ExternalKind, Parser, Payload};
-use wasmtime::{Config, Engine, Linker, OptLevel, Store};
+use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, Store};
 
 use crate::{PackError, reach};
 
@@ -24,30 +26,30 @@ fn wrong(what: impl std::fmt::Display) -> PackError {
 /// A guest, compiled once for all that is baked with it.
 pub(crate) struct Oven<'g> {
     guest: &'g [u8],
-    engine: Engine,
-    module: wasmtime::Module,
+    module: Module,
+}
+
+/// A module as it was baked, and the instance whose memory it is.
+pub(crate) struct Baked {
+    pub(crate) wasm: Vec<u8>,
+    pub(crate) store: Store<()>,
+    pub(crate) instance: Instance,
 }
 
 impl<'g> Oven<'g> {
     pub(crate) fn new(guest: &'g [u8]) -> Result<Self, PackError> {
-        let engine = Engine::new(&config(guest)).map_err(wrong)?;
-        let module = wasmtime::Module::new(&engine, guest).map_err(wrong)?;
-        Ok(Self { guest, engine, module })
+        Ok(Self { guest, module: compiled(guest)? })
     }
 
     /// The guest with the model inside.
-    pub(crate) fn bake(&self, signature: &Signature, program: &[u8]) -> Result<Vec<u8>, PackError> {
+    pub(crate) fn bake(&self, signature: &Signature, program: &[u8]) -> Result<Baked, PackError> {
         let json = signature.to_json();
-        let memory = self.snapshot([json.as_bytes(), &Contract::of(signature).to_bytes(), program])?;
-        rewrite(self.guest, &memory, &json, program)
-    }
-
-    /// The guest's memory once it has read the parts of the model.
-    fn snapshot(&self, parts: [&[u8]; 3]) -> Result<Vec<u8>, PackError> {
-        let Self { guest, engine, module } = self;
-        let mut linker = Linker::new(engine);
+        let contract = Contract::of(signature).to_bytes();
+        let parts = [json.as_bytes(), &contract, program];
+        let Self { guest, module } = self;
+        let mut linker = Linker::new(module.engine());
         linker.define_unknown_imports_as_traps(module).map_err(wrong)?;
-        let mut store = Store::new(engine, ());
+        let mut store = Store::new(module.engine(), ());
         let instance = linker.instantiate(&mut store, module).map_err(wrong)?;
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| wrong("it exports no memory"))?;
         let room = instance
@@ -72,7 +74,44 @@ impl<'g> Oven<'g> {
         // Nothing runs any more, so that what lies on the stack is left over.
         let end = stack_end(guest).filter(|end| *end <= data.len()).unwrap_or(0);
         data[..end].fill(0);
-        Ok(data)
+        let wasm = rewrite(guest, &data, &json, program)?;
+        Ok(Baked { wasm, store, instance })
+    }
+}
+
+impl Baked {
+    /// The module in the sandbox. A large one is not compiled again: its code and its memory are those of the instance that
+    /// was baked.
+    pub(crate) fn started(self) -> Result<(Store<()>, Instance), PackError> {
+        if self.wasm.len() > LARGE {
+            return Ok((self.store, self.instance));
+        }
+        let engine = Engine::default();
+        let module = Module::new(&engine, &self.wasm).map_err(wrong)?;
+        let mut linker = Linker::new(&engine);
+        linker.define_unknown_imports_as_traps(&module).map_err(wrong)?;
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).map_err(wrong)?;
+        Ok((store, instance))
+    }
+}
+
+/// The guest, compiled. A large one takes seconds: it is kept for the next model that is packed.
+fn compiled(guest: &[u8]) -> Result<Module, PackError> {
+    static LAST: Mutex<Option<(String, Module)>> = Mutex::new(None);
+    let compile = || Module::new(&Engine::new(&config(guest))?, guest);
+    if guest.len() <= LARGE {
+        return compile().map_err(wrong);
+    }
+    let sha256 = crate::sha256(guest);
+    let mut last = LAST.lock().map_err(wrong)?;
+    match &*last {
+        Some((known, module)) if *known == sha256 => Ok(module.clone()),
+        _ => {
+            let module = compile().map_err(wrong)?;
+            *last = Some((sha256, module.clone()));
+            Ok(module)
+        }
     }
 }
 
@@ -138,7 +177,7 @@ fn pieces(memory: &[u8]) -> Vec<(usize, &[u8])> {
 /// The guest's module, with other data, the exports for baking left out, and the two sections that tools read.
 fn rewrite(guest: &[u8], memory: &[u8], signature: &str, program: &[u8]) -> Result<Vec<u8>, PackError> {
     let pieces = pieces(memory);
-    let mut module = Module::new();
+    let mut module = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(guest) {
         let payload = payload.map_err(wrong)?;
         match &payload {
@@ -205,7 +244,7 @@ fn rewrite(guest: &[u8], memory: &[u8], signature: &str, program: &[u8]) -> Resu
 }
 
 /// A section as it is.
-fn raw(module: &mut Module, payload: &Payload<'_>, guest: &[u8]) {
+fn raw(module: &mut wasm_encoder::Module, payload: &Payload<'_>, guest: &[u8]) {
     if let Some((id, range)) = payload.as_section() {
         module.section(&RawSection { id, data: &guest[range] });
     }

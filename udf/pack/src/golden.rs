@@ -3,8 +3,8 @@
 use tamis_frame::signature::{Column, Policy};
 use tamis_frame::{ColumnRef, Data, REJECTED, RESULT, Reply, Signature, Type, Values as Given, encode_into, encoded_len};
 use tamis_model::Cells;
-use wasmtime::{Engine, Linker, Module, Store};
 
+use crate::bake::Baked;
 use crate::describe::is_score;
 use crate::{PackError, TOLERANCE};
 
@@ -125,16 +125,11 @@ impl Golden {
     }
 
     /// Puts all rows to a packed module; the greatest difference from what is expected.
-    pub(crate) fn check(&self, wasm: &[u8], signature: &Signature, outputs: usize) -> Result<f64, PackError> {
+    pub(crate) fn check(&self, baked: Baked, signature: &Signature, outputs: usize) -> Result<f64, PackError> {
         let guest = |error: wasmtime::Error| PackError::Guest(format!("{error:#}"));
         let name = if outputs > 1 { "probabilities" } else { "score" };
         let function = signature.function(name).map(|(number, _)| number).ok_or_else(|| wrong(format!("there is no function '{name}'")))?;
-        let engine = Engine::default();
-        let module = Module::new(&engine, wasm).map_err(guest)?;
-        let mut linker = Linker::new(&engine);
-        linker.define_unknown_imports_as_traps(&module).map_err(guest)?;
-        let mut store = Store::new(&engine, ());
-        let instance = linker.instantiate(&mut store, &module).map_err(guest)?;
+        let (mut store, instance) = baked.started()?;
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| PackError::Guest("it exports no memory".to_owned()))?;
         let alloc = instance.get_typed_func::<u32, u32>(&mut store, "tamis_alloc").map_err(guest)?;
         let free = instance.get_typed_func::<(u32, u32), ()>(&mut store, "tamis_free").map_err(guest)?;

@@ -205,12 +205,12 @@ fn pack_with(guest: &[u8], onnx: &[u8], options: &Options, left: Left) -> Result
     let program = compiled.program.to_bytes();
     let oven = Oven::new(guest)?;
     if let (Some(golden), Some(bytes)) = (&golden, &options.golden) {
-        let wasm = oven.bake(&signature, &program)?;
-        let max_difference = golden.check(&wasm, &signature, compiled.program.scores.len())?;
+        let baked = oven.bake(&signature, &program)?;
+        let max_difference = golden.check(baked, &signature, compiled.program.scores.len())?;
         signature.parity = Some(Parity { rows: golden.rows() as u64, sha256: sha256(bytes), max_difference });
     }
     let signature = Signature::from_json(signature.to_json().as_bytes())?;
-    let wasm = oven.bake(&signature, &program)?;
+    let wasm = oven.bake(&signature, &program)?.wasm;
     let sha256 = sha256(&wasm);
     Ok(Packed { wasm, signature, sha256 })
 }
