@@ -1,7 +1,7 @@
 //! Nothing that was accepted is lost and nothing is there twice, wherever the host is killed. `TAMIS_CRASH_KILLS` and
 //! `TAMIS_CRASH_SEED` make a long run of it: `./scripts/crash`.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests that say what they counted")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +23,9 @@ const EVENTS: usize = 60;
 const GOLDEN: usize = 200_000;
 const SENDERS: usize = 8;
 const PAUSE: Duration = Duration::from_millis(4);
+
+/// Reads an output.
+type Read<'a> = &'a dyn Fn() -> Vec<Value>;
 
 /// The default model packed as another version, with another threshold: the same scores, other predictions.
 fn packed(dir: &Path, version: &str, threshold: &str) -> String {
@@ -186,7 +189,7 @@ async fn a_kill_between_the_acknowledgement_and_the_checkpoint_writes_nothing_tw
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     };
     let in_cosmos = cosmos_project(&cosmos);
-    let sinks: [(&str, &Project, &dyn Fn() -> Vec<Value>); 2] =
+    let sinks: [(&str, &Project, Read<'_>); 2] =
         [("file", &in_file, &read_lines), ("Cosmos DB", &in_cosmos, &|| cosmos.documents("scored"))];
     for (what, project, read) in sinks {
         let mut host = Host::start_with(&project.data(), Some(&project.path()), &[("TAMIS_COSMOS_KEY", KEY)]);
