@@ -365,7 +365,7 @@ async fn secrets_are_in_no_log_no_metric_and_no_answer() {
 /// A host on any address, with its page's address once it runs; or what it says when it refuses.
 fn start_on(listen: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(Running, String), String> {
     let data = tempfile::tempdir().unwrap();
-    let mut process = Command::new(program())
+    let process = Command::new(program())
         .args(["run", "--listen", listen, "--data-dir"])
         .arg(data.path())
         .args(arguments)
@@ -374,18 +374,18 @@ fn start_on(listen: &str, arguments: &[&str], environment: &[(&str, &str)]) -> R
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut log = std::io::BufReader::new(process.stderr.take().unwrap());
+    let mut running = Running { process, _data: data };
+    let mut log = std::io::BufReader::new(running.process.stderr.take().unwrap());
     let mut text = String::new();
     while !text.contains("Job runs") {
         if std::io::BufRead::read_line(&mut log, &mut text).unwrap() == 0 {
-            process.wait().unwrap();
             return Err(text);
         }
     }
     let page = &text[text.find("http").unwrap()..];
     let (scheme, rest) = page.split_once("://").unwrap();
     let page = format!("{scheme}://{}", rest.split('/').next().unwrap());
-    Ok((Running { process, _data: data }, page))
+    Ok((running, page))
 }
 
 struct Running {
