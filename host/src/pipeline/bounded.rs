@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::batch::{Batch, Column, Value};
 use crate::fault::{Fault, Rejected};
@@ -22,6 +23,8 @@ use super::functions::{CallSettings, Calls};
 const ARRIVAL: &str = "_arrival";
 /// Events that are decoded together.
 const RUN: usize = 8192;
+/// How long an endpoint that fails is asked again. A job does it for ever; who runs a query wants to hear of it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The rows of an input or of reference data.
 #[derive(Debug, Clone)]
@@ -108,6 +111,10 @@ pub fn default_policies() -> Policies {
     Policies::new(5, 0, OnViolation::Adjust)
 }
 
+fn costs() -> CallSettings {
+    CallSettings { retry_for: Some(PATIENCE), ..CallSettings::default() }
+}
+
 impl Bounded<'_> {
     /// Runs it. Each batch of an output is handed to `write` with the output's name.
     ///
@@ -115,7 +122,7 @@ impl Bounded<'_> {
     /// What is wrong with the query, its functions or its files, or a row that stops the job.
     pub fn run(&self, write: &mut dyn FnMut(&str, &Batch) -> Result<(), Fault>) -> Result<Summary, Fault> {
         let sandbox = Sandbox::new(self.limits.clone())?;
-        let calls = Calls::load(&self.functions, &self.folder, &sandbox, &CallSettings::default())?;
+        let calls = Calls::load(&self.functions, &self.folder, &sandbox, &costs())?;
         let plan = self.plan(&calls)?;
         let clock = ManualClock::new(self.now);
         let mut summary = Summary { outputs: plan.outputs.clone(), ..Summary::default() };
@@ -185,7 +192,7 @@ impl Bounded<'_> {
     /// What is wrong with the query or its functions.
     pub fn compiles(&self) -> Result<(), Fault> {
         let sandbox = Sandbox::new(self.limits.clone())?;
-        let calls = Calls::load(&self.functions, &self.folder, &sandbox, &CallSettings::default())?;
+        let calls = Calls::load(&self.functions, &self.folder, &sandbox, &costs())?;
         self.plan(&calls).map(drop)
     }
 
