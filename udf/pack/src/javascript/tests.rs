@@ -18,7 +18,7 @@ fn signature() -> Signature {
     let column = |name: &str, ty: &str| json!({ "name": name, "type": ty, "missing": "reject", "unknown": "accept" });
     let signature = json!({
         "abi": tamis_frame::ABI_VERSION,
-        "model": { "name": "m", "version": "1", "sha256": "" },
+        "model": { "name": "m", "version": "1", "sha256": "0" },
         "threshold": 0.5,
         "columns": [column("x", "float"), column("n", "bigint"), column("t", "nvarchar(max)")],
         "functions": [{ "name": "score", "returns": "float", "about": "a number" }],
