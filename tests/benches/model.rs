@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use cpu_time::ThreadTime;
-use tamis_frame::{ColumnRef, Data};
+use tamis_frame::{ColumnRef, Contract, Data};
 use tamis_pack::{Golden, Options, Values, pack, read};
 use tamis_tests::golden::{Guest, built, frame, root, target};
 use tamis_udf::{Block, Memory, Model};
@@ -81,7 +81,7 @@ struct Subject {
 impl Subject {
     fn new(name: &'static str, wasm: Vec<u8>, golden: &[u8]) -> Self {
         let sections = read(&wasm).unwrap();
-        let native = Model::read(&sections.json, &sections.bytes).unwrap();
+        let native = Model::new(sections.json, Contract::of(&sections.signature), &sections.bytes).unwrap();
         let mut signature = sections.signature;
         let golden = Golden::read(golden, &mut signature).unwrap();
         Self { name, wasm, native, golden, score: signature.function("score").unwrap().0 }
