@@ -16,8 +16,8 @@ const ROWS: usize = 230;
 const BATCH: usize = 100;
 
 const QUERY: &str = "WITH Dataframe AS (SELECT amount, old_balance, income, credit, marital_status, children, month, day_of_week,
-    category_recipient, transaction_type, transaction_method, foreign_transaction, id FROM transactions)
-SELECT id, udf.prediction(Dataframe) AS prediction INTO scored FROM Dataframe";
+    category_recipient, transaction_type, transaction_method, foreign_transaction FROM transactions)
+SELECT udf.prediction(Dataframe) AS prediction INTO scored FROM Dataframe";
 
 /// A project folder whose function is an Azure ML endpoint, and its rows.
 fn project(endpoint: &str, envelope: Option<&str>) -> tempfile::TempDir {
@@ -47,7 +47,7 @@ fn project(endpoint: &str, envelope: Option<&str>) -> tempfile::TempDir {
     let columns = Golden::read().json();
     let row = |row: usize| {
         let values = columns.as_object().unwrap().iter().map(|(name, values)| (name.clone(), values[row].clone()));
-        Value::from(values.chain([("id".to_owned(), json!(row))]).collect::<Map<_, _>>())
+        Value::from(values.collect::<Map<_, _>>())
     };
     write("rows.jsonl", (0..ROWS).map(|place| format!("{}\n", row(place))).collect());
     folder
@@ -58,7 +58,7 @@ fn query(folder: &Path, more: &[&str]) -> Output {
     tamis(&[&["query", "--project", project, "--input", &rows, "--format", "json"], more].concat())
 }
 
-/// The predictions by the rows' numbers.
+/// The predictions, in the order of the rows.
 fn predictions(output: &Output) -> Vec<Value> {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
@@ -70,11 +70,7 @@ fn predictions(output: &Output) -> Vec<Value> {
         .map(|line| serde_json::from_slice(line).unwrap())
         .collect();
     assert_eq!(rows.len(), ROWS);
-    let mut found = vec![Value::Null; ROWS];
-    for row in &rows {
-        found[row["row"]["id"].as_u64().unwrap() as usize] = row["row"]["prediction"].clone();
-    }
-    found
+    rows.iter().map(|row| row["row"]["prediction"].clone()).collect()
 }
 
 /// What the module itself says of the same rows.
