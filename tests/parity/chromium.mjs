@@ -22,7 +22,11 @@ const finish = (code, text) => {
     chromium.removeAllListeners("exit");
     (code === 0 ? process.stdout : process.stderr).write(text, () => {
         const leave = () => {
-            rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+            try {
+                rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+            } catch {
+                // A process of the browser's own may write for a moment longer; the folder is a temporary one.
+            }
             process.exit(code);
         };
         if (chromium.pid === undefined || chromium.exitCode !== null) return leave();
