@@ -20,7 +20,7 @@ const QUERY: &str = "WITH Dataframe AS (SELECT amount, old_balance, income, cred
 SELECT udf.prediction(Dataframe) AS prediction INTO scored FROM Dataframe";
 
 /// A project folder whose function is an Azure ML endpoint, and its rows.
-fn project(endpoint: &str, envelope: Option<&str>) -> tempfile::TempDir {
+fn project(endpoint: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| {
         let path = folder.path().join(name);
@@ -34,12 +34,10 @@ fn project(endpoint: &str, envelope: Option<&str>) -> tempfile::TempDir {
     write("ml.asaql", QUERY.to_owned());
     write("Inputs/transactions.json", r#"{"Name": "transactions", "Type": "Data Stream", "DataSourceType": "Event Hub"}"#.to_owned());
     write("Outputs/scored.json", r#"{"Name": "scored", "DataSourceType": "CosmosDB"}"#.to_owned());
-    let (name, label) = envelope.map_or(("data", ""), |name| (name, "Inputs"));
     let binding = json!({
         "type": "Microsoft.MachineLearningServices",
-        "properties": { "endpoint": endpoint, "apiKey": "a-secret-key", "inputs": [{ "name": name, "dataType": "array", "mapTo": 0 }],
-            "inputRequestName": label, "outputResponseName": if envelope.is_some() { "Results" } else { "" },
-            "batchSize": BATCH, "numberOfParallelRequests": 2 },
+        // What the request looks like is left to the endpoint: it says so in its swagger.json.
+        "properties": { "endpoint": endpoint, "apiKey": "a-secret-key", "batchSize": BATCH, "numberOfParallelRequests": 2 },
     });
     let function = json!({ "name": "prediction", "type": "Scalar",
         "properties": { "inputs": [{ "dataType": "record" }], "output": { "dataType": "bigint" }, "binding": binding } });
@@ -89,24 +87,24 @@ fn score(server: &Server) -> String {
 #[test]
 fn an_endpoint_of_ours_and_the_inference_server_predict_what_the_module_does() {
     let ours = serve(&[]);
-    let folder = project(&score(&ours), None);
+    let folder = project(&score(&ours));
     let expected = by_module(folder.path());
     assert_eq!(predictions(&query(folder.path(), &[])), expected);
 
     let signature = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(signature.path(), tamis(&["inspect", "--json"]).stdout).unwrap();
     let theirs = inference_server("data.py", signature.path());
-    assert_eq!(predictions(&query(project(&score(&theirs), None).path(), &[])), expected);
+    assert_eq!(predictions(&query(project(&score(&theirs)).path(), &[])), expected);
     drop(theirs);
 
     let theirs = inference_server("inputs.py", signature.path());
-    assert_eq!(predictions(&query(project(&score(&theirs), Some("WebServiceInput0")).path(), &[])), expected);
+    assert_eq!(predictions(&query(project(&score(&theirs)).path(), &[])), expected);
 }
 
 #[test]
 fn an_endpoint_that_is_not_there_is_told_by_name_and_without_its_key() {
     let port = tamis_tests::server::free_port();
-    let folder = project(&format!("http://127.0.0.1:{port}/score"), None);
+    let folder = project(&format!("http://127.0.0.1:{port}/score"));
     let output = query(folder.path(), &[]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
